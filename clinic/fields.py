@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import MappedColumn, mapped_column
 
 from clinic import clock
+from clinic.clock import later, said, said_day
 from clinic.errors import Question
 
 if TYPE_CHECKING:
@@ -163,27 +164,27 @@ class Field:
         if isinstance(value, Decimal):
             return plain(value)
         if zone and isinstance(value, date):
-            return clock.said(value, zone) if isinstance(value, datetime) else clock.said_day(value)
+            return clock.said(value, zone) if isinstance(value, datetime) else said_day(value)
         return (self.choices or {}).get(str(value), str(value))
 
     def figure(self, value: object) -> str:
         """Return a value in words with its unit."""
         return f"{self.words(value)} {self.unit}".rstrip()
 
-    def problems(self, value: Any, *, at: datetime | None = None, zone: str = "Etc/UTC") -> list[str]:
+    def problems(self, value: Any, *, at: datetime | None = None, zone: str = "Etc/UTC", known: str = "") -> list[str]:
         """Return what is wrong with one value by itself, a sentence each.
 
         Form, record, import and amendment all call this. ``at`` is the moment of writing: a day or a moment that must
-        be past is compared with it, a day on the calendar of ``zone``.
+        be past is compared with it, a day on the calendar of ``zone``. ``known``: how much of a day or moment is.
         """
         if value is None or value in ("", []):
             return [self.missing] if self.required else []
         if self.many or self.choices is not None:
             chosen = value if self.many else [value]
-            known = self.choices is None or all(one in self.choices for one in chosen)
-            return [] if known else [f"{self.label}: choose from the list"]
+            right = self.choices is None or all(one in self.choices for one in chosen)
+            return [] if right else [f"{self.label}: choose from the list"]
         if isinstance(value, date):
-            return self._time_problems(value, at, zone)
+            return self._time_problems(value, at, zone, known)
         if isinstance(value, str):
             too_long = f"{self.label}: {len(value):,} characters are too many; use at most {self.longest:,}"
             return [too_long] if len(value) > self.longest else []
@@ -193,20 +194,27 @@ class Field:
             ]
         return []
 
-    def _time_problems(self, value: date, at: datetime | None, zone: str) -> list[str]:
+    def _time_problems(self, value: date, at: datetime | None, zone: str, known: str) -> list[str]:
         if not FIRST_YEAR <= value.year <= LAST_YEAR:
             return [f"{self.label}: the year {value.year} is not possible; use four digits, from {FIRST_YEAR} on"]
         if self.past and at is not None and later(value, at + CLOCK_SLACK, zone):
-            return [f"{self.label}, {self.words(value, zone)}, is in the future"]
+            return [f"{self.label}, {said(value, zone, known)}, is in the future"]
         return []
 
-    def order_problems(self, value: date, other: date, its: Field, *, before: bool, zone: str) -> list[str]:
-        """Return why a day or a moment does not agree with another one, ``its``, that it may not precede or follow."""
-        first, second = (value, other) if before else (other, value)
-        if not later(second, first, zone):
+    def order_problems(
+        self, value: date, other: tuple[date, Field, str], *, before: bool, zone: str, known: str = ""
+    ) -> list[str]:
+        """Return why a day or a moment does not agree with another one that it may not precede or follow.
+
+        ``other``: that one, its declaration, and how much of it is known; ``known``: how much of this one. What the two
+        can be without contradiction is none.
+        """
+        that, its, of_it = other
+        wrong = later(that, value, zone, (of_it, known)) if before else later(value, that, zone, (known, of_it))
+        if not wrong:
             return []
         word = "before" if before else "after"
-        return [f"{self.label}, {self.words(value, zone)}, is {word} “{its.label}”, {its.words(other, zone)}"]
+        return [f"{self.label}, {said(value, zone, known)}, is {word} “{its.label}”, {said(that, zone, of_it)}"]
 
     def question(self, name: str, value: Any) -> Question | None:
         """Return what to ask about a value that is possible but not expected; None where it is expected."""
@@ -218,14 +226,6 @@ class Field:
             f"{self.label} {self.figure(value)} is {'more' if more else 'less'} than expected. Is this right?",
             f"Expected: {self.expected} {self.unit}. It is possible, so please confirm.",
         )
-
-
-def later(one: date, other: date, zone: str) -> bool:
-    """Whether a day or moment is later than another; a day is compared with the day that a moment has in a zone."""
-    if isinstance(one, datetime) and isinstance(other, datetime):
-        return one > other
-    first = clock.day(one, zone) if isinstance(one, datetime) else one
-    return first > (clock.day(other, zone) if isinstance(other, datetime) else other)
 
 
 def field(

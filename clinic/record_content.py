@@ -129,11 +129,19 @@ def related_row(row: Any, relation: str, by: User | None) -> Any:
     return session.get(known.mapper.class_, key) if key and session is not None else None
 
 
-def at_path(row: Any, path: str, by: User | None) -> tuple[Any, Field | None]:
-    """Return a fact and its declaration along a dotted path such as ``treatment.patient.birth_date``."""
+def at_path(row: Any, path: str, by: User | None) -> tuple[Any, Field | None, str]:
+    """Return a fact along a path such as ``treatment.patient.birth_date``: value, declaration, how much is known.
+
+    A fact of ``OF_PERSON`` is of the record of the person that the property named there returns.
+    """
     *relations, name = path.split(".")
     for relation in relations:
         row = related_row(row, relation, by)
         if row is None:
-            return None, None
-    return getattr(row, row.OF_PERSON.get(name, name)), fields_of(type(row)).get(name)
+            return None, None, ""
+    row = getattr(row, row.OF_PERSON[name]) if name in row.OF_PERSON else row
+    return (
+        (None, None, "")
+        if row is None
+        else (getattr(row, name), fields_of(type(row)).get(name), (row.precision or {}).get(name, ""))
+    )

@@ -175,14 +175,14 @@ class Entry(RecordContent, Model):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Return what is wrong with the facts, a sentence each; a `Problem` names its fact. Rooms add their checks."""
-        found, zone = [], self.zone
+        found, zone, precision = [], self.zone, self.precision or {}
         for name, fact in fields_of(type(self)).items():
-            value = getattr(self, name)
+            value, known = getattr(self, name), precision.get(name, "")
             if self.not_recorded and (value is None or value in ("", [])) and self._excused(name):
                 continue
-            sentences = fact.problems(value, at=at, zone=zone)
+            sentences = fact.problems(value, at=at, zone=zone, known=known)
             if isinstance(value, date) and not sentences:
-                sentences = self._order_problems(fact, value, zone)
+                sentences = self._order_problems(fact, value, zone, known)
             rule = 69 if isinstance(value, date) else fact.rule if value else 0
             found += [Problem(sentence, name, rule=rule) for sentence in sentences]
         return found
@@ -190,14 +190,14 @@ class Entry(RecordContent, Model):
     def _excused(self, name: str) -> bool:
         return self.origin is Origin.IMPORTED and bool(self.not_recorded.get(name))
 
-    def _order_problems(self, fact: Field, value: date, zone: str) -> list[str]:
+    def _order_problems(self, fact: Field, value: date, zone: str, known: str) -> list[str]:
         """Return which facts, of this record or a related one, a day or moment precedes or follows and may not."""
         found = []
         for before, paths in ((True, fact.not_before), (False, fact.not_after)):
             for path in paths:
-                other, its = at_path(self, path, self.recorded_by)
+                other, its, of_it = at_path(self, path, self.recorded_by)
                 if other is not None and its is not None and not (path.endswith("died_on") and self._begun_before()):
-                    found += fact.order_problems(value, other, its, before=before, zone=zone)
+                    found += fact.order_problems(value, (other, its, of_it), before=before, zone=zone, known=known)
         return found
 
     def _begun_before(self) -> bool:

@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinic import clock
+from clinic.clock import ESTIMATED, part_of, said_day
 from clinic.fields import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NOT_RECORDED = "not recorded"
-ESTIMATED = "estimated "
 URGENT, SOON = timedelta(minutes=30), timedelta(hours=4)
 """Below these the time left is shown as urgent, or as soon."""
 KEPT = Decimal("0.1"), Decimal(1000)
@@ -72,8 +72,7 @@ def day(on: date | None, precision: str = "") -> str:
     """
     if on is None:
         return ""
-    shape = {"month": "%b %Y", "year": "%Y"}.get(precision.removeprefix(ESTIMATED), "%-d %b %Y")
-    return f"{'about ' if precision.startswith(ESTIMATED) else ''}{on:{shape}}"
+    return said_day(on, precision)
 
 
 def short_day(on: date | None) -> str:
@@ -123,7 +122,7 @@ def iso(at: datetime | date | None, zone: str, precision: str = "") -> str:
     if not precision:
         return clock.local(at, zone).isoformat() if isinstance(at, datetime) else at.isoformat()
     on = clock.day(at, zone) if isinstance(at, datetime) else at
-    size = {"month": 7, "year": 4}.get(precision.removeprefix(ESTIMATED), 10)
+    size = {"month": 7, "year": 4}.get(part_of(precision), 10)
     return on.isoformat()[:size] + ("~" if precision.startswith(ESTIMATED) else "")
 
 

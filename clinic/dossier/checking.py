@@ -22,7 +22,7 @@ from clinic.exchange.withheld import REMOVED
 from clinic.ledger.proving import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from clinic.ledger.sealing import Seal
@@ -93,8 +93,10 @@ def check(file: Path, key: str | None) -> Checked:
         raise RuleBroken(f"{manifest.PROOF}: {broken}.") from None
     made = Checked(said=told, key=public, seals=seals, entries=len(entries))
     states = _states(entries)
-    for name, table in told["tables"].items():
-        _check_table(made, name, table, files[name], states)
+    tables = [_Table.read(name, table, files[name]) for name, table in told["tables"].items()]
+    zones = {place: zone for table in tables for place, zone in table.zones()}
+    for table in tables:
+        _check_table(made, table, states, zones)
     for name, id_ in told["attachments"].items():
         _check_attachment(made, name, id_, files[name], states)
     made.unproved = sorted({*made.unproved, *told["left_out"]})
@@ -139,21 +141,22 @@ def _states(entries: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, An
     return found
 
 
-def _check_table(made: Checked, name: str, table: dict[str, Any], content: bytes, states: Mapping[Any, Any]) -> None:
-    """Compare each row of a table with what the entries say; a row whose entries are left out is not proved."""
-    left_out, columns = set(made.said["left_out"]), list(starmap(_Column, table["columns"]))
-    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))[1:]
-    zone = next((place for place, column in enumerate(columns) if column.kind == "zone"), None)
-    at = next(place for place, column in enumerate(columns) if column.key == "id")
-    for row in rows:
-        state, id_ = states.get((table["record"], row[at])), row[at]
+def _check_table(made: Checked, table: _Table, states: Mapping[Any, Any], zones: Mapping[Any, str]) -> None:
+    """Compare each row of a table with what the entries say; a row whose entries are left out is not proved.
+
+    ``zones``: the zone of each record, as any table has it that holds the record.
+    """
+    left_out, name = set(made.said["left_out"]), table.name
+    for row in table.rows:
+        id_ = row[table.at]
+        state, zone = states.get((table.record, id_)), zones.get((table.record, id_), "Etc/UTC")
         if id_ in left_out:
             made.unproved.append(id_)
             continue
         if state is None:
             raise RuleBroken(f"{name}: the entries of the ledger do not have {id_}.")
-        for column, cell in zip(columns, row, strict=True):
-            wanted = said(column.kind, column.key, state, row[zone] if zone is not None else "Etc/UTC")
+        for column, cell in zip(table.columns, row, strict=True):
+            wanted = said(column.kind, column.key, state, zone)
             if wanted is not None and not _agrees(column.kind, cell, wanted):
                 raise RuleBroken(f"{name}: {column.key} of {id_} is “{cell}”, the ledger says “{wanted}”.")
         made.rows += 1
@@ -175,6 +178,32 @@ def _parts(cell: str) -> list[str]:
 class _Column:
     key: str
     kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """One table of the dossier as it is read: the record that its rows are of, and at which place their id is."""
+
+    name: str
+    record: str
+    columns: list[_Column]
+    rows: list[list[str]]
+
+    @classmethod
+    def read(cls, name: str, said_of_it: Mapping[str, Any], content: bytes) -> _Table:
+        columns = list(starmap(_Column, said_of_it["columns"]))
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))[1:]
+        return cls(name=name, record=said_of_it["record"], columns=columns, rows=rows)
+
+    @property
+    def at(self) -> int:
+        return next(place for place, column in enumerate(self.columns) if column.key == "id")
+
+    def zones(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Yield the zone of each record, where the table tells it."""
+        zone = next((place for place, column in enumerate(self.columns) if column.kind == "zone"), None)
+        if zone is not None:
+            yield from (((self.record, row[self.at]), row[zone]) for row in self.rows)
 
 
 def _check_attachment(made: Checked, name: str, id_: str, content: bytes, states: Mapping[Any, Any]) -> None:

@@ -176,7 +176,7 @@ def datasets() -> dict[str, Dataset]:
 
 def _doses() -> Dataset:
     """Return the data set of DOSES: the five items that describe each cell therapy that was given."""
-    wanted = {"id", "site_id", "treatment_id", "product_id", "performed_at", "course_day"}
+    wanted = {"id", "site_id", "treatment_id", "product_id", "performed_at", "course_day", "zone"}
     columns = [column for column in _columns(Administration) if column.key in wanted]
     columns += [Column(key=key, heading=label, kind="text") for key, label in zip(DOSES, LABELS, strict=True)]
     return Dataset(name="doses", title="DOSES per administration", model=Administration, columns=tuple(columns))

@@ -171,8 +171,10 @@ def _patient(records: CourseRecords, event: AdverseEvent, free: Callable[[str | 
     }  # fmt: skip
 
 
-def _died_on(records: CourseRecords) -> date | None:
-    return next((one.died_on for one in records.people if one.died_on is not None), None)
+def _died_on(records: CourseRecords) -> str | None:
+    """Return the day of the death, no more of it than is known."""
+    told = (wording.iso(one.died_on, records.zone, one.precision_of("died_on")) for one in records.people)
+    return next(filter(None, told), None)
 
 
 def _reaction(records: CourseRecords, event: AdverseEvent, free: Callable[[str | None], str | None]) -> Element:

@@ -14,12 +14,12 @@ from sqlalchemy import inspect
 from clinic.exchange import import_rows, parse_cell
 from clinic.exchange.import_checks import Given, asked
 from clinic.exchange.import_course import History
+from clinic.exchange.import_days import first_day
 from clinic.exchange.import_deaths import tells_of_death
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_known import contradictions, visit_key
 from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import Slot
-from clinic.exchange.import_visits import first_day
 from clinic.followup.adverse_events import may_be_serious
 from clinic.followup.models import MADE
 from clinic.patients.models import Patient, has_died
@@ -184,7 +184,7 @@ class FurtherScores(Addition):
         for one in wanted:
             self._add(one, same or visit, of_course, told=visit)
         self._deaths(course.patient, [(Slot(part="visit", name="alive"), same or visit)])
-        self.problems += survival_faults(self, course.patient, self.known.first_given(course), course)
+        self.problems += survival_faults(self, course.patient, self.known.first_span(course), course)
 
     def _note_missing(self, visit: FollowUpVisit, same: FollowUpVisit | None) -> None:
         """Keep why scores are missing with a visit that the table makes; one that was there stays as it is."""

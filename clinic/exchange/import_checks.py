@@ -12,6 +12,7 @@ from sqlalchemy.orm import object_session
 
 from clinic import clock
 from clinic.administration.amounts import worked_out
+from clinic.clock import is_later
 from clinic.exchange.import_targets import Slot
 from clinic.fields import fields_of, plain
 from clinic.patients.anonymous import number_problems, tells_of
@@ -121,10 +122,7 @@ def _in_order(history: Any, rows: dict[str, Any], only: str = "product") -> Iter
 
 def after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
     """Whether what comes first is later, as far as both moments are known."""
-    first = known_parts(getattr(earlier, before), earlier.precision_of(before), zone)
-    then = known_parts(getattr(later, name), later.precision_of(name), zone)
-    known = min(len(first), len(then))
-    return first[:known] > then[:known]
+    return is_later(earlier, before, later, name, zone)
 
 
 def dose_faults(history: Any, given: Any, product: Any, weight: Weight | None) -> list[Fault]:

@@ -10,23 +10,17 @@ from sqlalchemy import inspect
 
 from clinic.errors import Problem, RuleBroken, naming
 from clinic.exchange import parse_cell
-from clinic.exchange.import_checks import (
-    Fault,
-    Given,
-    donor_faults,
-    dose_faults,
-    given_faults,
-    order_faults,
-)
+from clinic.exchange.import_checks import Fault, Given, donor_faults, dose_faults, given_faults, order_faults
+from clinic.exchange.import_days import first_span
 from clinic.exchange.import_deaths import death_faults
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
 from clinic.exchange.import_known import contradictions
 from clinic.exchange.import_people import KnownDonors, donor_asked
-from clinic.exchange.import_products import SAMPLE, cell_faults, result_faults, sampled_at
+from clinic.exchange.import_products import SAMPLE, cell_faults, result_faults, sampling
 from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import PARTS, Slot
-from clinic.exchange.import_visits import first_day, visits_told
+from clinic.exchange.import_visits import visits_told
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore, PlannedVisit
 from clinic.patients.donors import Donor
@@ -49,7 +43,8 @@ if TYPE_CHECKING:
 class History:
     """The records of one row as they come to be, and its problems. ``reason``: why required facts are missing.
 
-    ``notes``: what is possible but unlikely; it comes in, and whoever imports is told (rule 39).
+    ``slots``: from which cell each record comes, by its id. ``notes``: what is possible but unlikely; it comes in, and
+    whoever imports is told (rule 39).
     """
 
     row: int
@@ -68,6 +63,7 @@ class History:
     written_content: str = ""
     source_key: str = ""
     records: list[Entry | PlannedVisit] = field(default_factory=list)
+    slots: dict[str, Slot] = field(default_factory=dict)
     problems: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -107,7 +103,7 @@ class History:
             for key in self._keys("event")
         ]
         self._deaths(patient, told)
-        self.problems += survival_faults(self, patient, first_day(self), course)
+        self.problems += survival_faults(self, patient, first_span(self), course)
         self.records += visits_to_come(self.records, course, patient, by=self.by, at=self.at)
 
     def _deaths(self, patient: Any, told: list[tuple[Slot, Any]]) -> None:
@@ -228,7 +224,7 @@ class History:
             return
         result = QCResult(
             **self._common(_absent(QCResult, facts | {"test": wanted.name}, self._reason_for)),
-            sampled_at=sampled_at(self),
+            **sampling(self),
             product=product,
             test=wanted.name,
             **facts,
@@ -365,6 +361,7 @@ class History:
                 self._fault(wanted or Slot(part=part, key=key, name=column.name), "a value; no reason replaces it")
         self._ask(part, key, record, wanted, refused)
         self.records.append(record)
+        self.slots[record.id] = wanted or Slot(part=part, key=key, name="")
         return record
 
     def _ask(self, part: str, key: str, record: Any, wanted: Slot | None, refused: set[str]) -> None:

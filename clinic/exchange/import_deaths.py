@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from clinic.exchange.import_checks import Fault, known_parts
+from clinic.clock import is_later, span_in
+from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import Slot
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
@@ -51,23 +52,23 @@ def tells_of_death(one: Any) -> bool:
 
 def _contradictions(patient: Any, told: list[Told], dead: list[Told], zone: str) -> Iterator[tuple[Slot, str]]:
     """Yield each visit of a living patient after the death, by days of the calendar or of the course."""
-    day = () if patient.died_on is None else (patient.died_on.year, patient.died_on.month, patient.died_on.day)
     for slot, one in told:
         if not (isinstance(one, FollowUpVisit) and one.alive is not False and one.made == "made"):
             continue
-        seen = known_parts(one.performed_at, one.precision_of("performed_at"), zone)[:3]
-        if _later(seen, day) or any(_after(one, seen, other, zone) for _slot, other in dead):
+        if is_later(one, "performed_at", patient, "died_on", zone) or any(
+            _after(one, two, zone) for _slot, two in dead
+        ):
             yield slot, "a visit before the patient's death, or that the patient was not alive (rule 69)"
 
 
-def _after(one: Any, seen: tuple[int, ...], other: Any, zone: str) -> bool:
+def _after(one: Any, other: Any, zone: str) -> bool:
     """Whether a visit is after the visit or the end of the event that tells of the death."""
     name = "ended_at" if isinstance(other, AdverseEvent) else "performed_at"
-    by_calendar = _later(seen, known_parts(getattr(other, name), other.precision_of(name), zone)[:3])
+    by_calendar = _on_a_later_day(one, other, name, zone)
     days = (one.course_day, None if isinstance(other, AdverseEvent) else other.course_day)
     return by_calendar or (None not in days and days[0] > days[1])
 
 
-def _later(seen: tuple[int, ...], day: tuple[int, ...]) -> bool:
-    known = min(len(seen), len(day))
-    return seen[:known] > day[:known]
+def _on_a_later_day(one: Any, other: Any, name: str, zone: str) -> bool:
+    seen, died = span_in(one, "performed_at", zone), span_in(other, name, zone)
+    return seen is not None and died is not None and seen.first > died.last

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.clock import day_in
 from clinic.followup.models import FollowUpVisit, PlannedVisit, plan_visits
 from clinic.patients.models import has_died
-from clinic.wording import ESTIMATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from clinic.accounts.models import User
-
-WHOLE_DAY = frozenset({"", "day", f"{ESTIMATED}day"})
-"""What is known of a moment of which the day is known."""
 
 
 def visits_to_come(records: Iterable[Any], course: Any, patient: Any, *, by: User, at: datetime) -> list[PlannedVisit]:
@@ -26,13 +23,12 @@ def visits_to_come(records: Iterable[Any], course: Any, patient: Any, *, by: Use
     Visits in the past were made elsewhere or not at all, and a visit that the row tells of is not planned again.
     """
     made = list(records)
-    given = [one for one in made if isinstance(one, Administration) and one.performed_at is not None]
-    given = [one for one in given if one.precision_of("performed_at") in WHOLE_DAY and one.counts]
-    if not given or has_died([patient]):
-        return []
     zone = by.site.zone
-    today = clock.day(at, zone)
-    day_zero = min(clock.day(one.performed_at, zone) for one in given if one.performed_at is not None)
+    given = [one for one in made if isinstance(one, Administration) and one.counts]
+    days = [day for one in given if (day := day_in(one, "performed_at", zone)) is not None]
+    if not days or has_died([patient]):
+        return []
+    today, day_zero = clock.day(at, zone), min(days)
     seen = [one for one in made if isinstance(one, FollowUpVisit)]
     return [
         plan  # names no cells: those of the first day of the course
@@ -45,5 +41,5 @@ def is_that(plan: PlannedVisit, visit: FollowUpVisit, zone: str) -> bool:
     """Whether a visit is the planned one: by its name, or because it was made in its window."""
     if (visit.name or "").casefold() == plan.name.casefold():
         return True
-    on = visit.performed_at
-    return on is not None and plan.opens_on <= clock.day(on, zone) <= plan.closes_on
+    on = day_in(visit, "performed_at", zone)
+    return on is not None and plan.opens_on <= on <= plan.closes_on

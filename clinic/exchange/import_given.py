@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from clinic.administration.amounts import lies_in, worked_out
 from clinic.administration.known_facts import allergy_conflicts, components, not_understood
 from clinic.administration.placing import misplaced, words_of
+from clinic.clock import is_later
 from clinic.course_records import CourseRecords
-from clinic.exchange.import_checks import Fault, after, known_parts
+from clinic.exchange.import_checks import Fault, after
 from clinic.exchange.import_targets import Slot
 from clinic.fields import plain
 from clinic.patients.models import WEIGHT_CHANGE, Weight
@@ -154,20 +155,8 @@ def _contradictions(given: Any, product: Any, patient: Any, zone: str) -> Iterat
     if route is not None and given.body_site is not None and given.body_site not in route.sites:
         where = words_of(given.body_site, given.side)
         yield "body_site", f"a site for {within(route.label)}; {where} is none (rule 26)"
-    if (
-        patient.died_on is not None
-        and given.performed_at is not None
-        and _day(given, zone) > _parts_of(patient.died_on)
-    ):
+    if is_later(given, "performed_at", patient, "died_on", zone):
         yield "performed_at", "a moment before the patient's death (rule 69)"
-
-
-def _day(given: Any, zone: str) -> tuple[int, ...]:
-    return known_parts(given.performed_at, given.precision_of("performed_at"), zone)[:3]
-
-
-def _parts_of(day: Any) -> tuple[int, ...]:
-    return (day.year, day.month, day.day)
 
 
 def _against(given: Any, product: Any, zone: str) -> Iterator[Against]:
@@ -176,7 +165,7 @@ def _against(given: Any, product: Any, zone: str) -> Iterator[Against]:
     limit = course.says.expiry.thaw_minutes
     by_thaw = limit and product.thawed_at and product.expires_at == product.thawed_at + timedelta(minutes=limit)
     if not by_thaw and after(given, "performed_at", product, "expires_at", zone):
-        ends = moment(product.expires_at, zone)
+        ends = moment(product.expires_at, zone, product.precision_of("expires_at"))
         yield Against("performed_at", 50, f"a moment before the cells expired, {ends}")
     known = not (given.precision_of("performed_at") or product.precision_of("thawed_at"))
     if limit and known and given.performed_at is not None and product.thawed_at is not None:

@@ -14,10 +14,11 @@ from clinic.administration.models import Administration
 from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.batches import ImportedRow, known_rows
-from clinic.exchange.import_followup import WHOLE_DAY, is_that
+from clinic.exchange.import_followup import is_that
 from clinic.exchange.import_same_visit import KnownVisits, name_of
 from clinic.exchange.import_survival import KnownSurvival
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.after_death import first_cells
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
+    from clinic.clock import Span
     from clinic.exchange.mapping import Mapping
 
 LOOSE = frozenset({"donor_number", "age_years", "hla_match", "not_recorded"})
@@ -68,6 +70,7 @@ class Known:
         self.survival = KnownSurvival(session)
         self.scored: set[tuple[str, str]] = set()
         self.plans: set[str] = set()
+        self._begun: dict[str, Span | None] = {}
 
     @cached_property
     def consents_since(self) -> datetime | None:
@@ -148,16 +151,16 @@ class Known:
         )
         return course.origin is Origin.CLINIC or self.session.scalar(given.limit(1)) is not None
 
+    def first_span(self, course: Treatment) -> Span | None:
+        """Return when the first recorded cells of a course were given, as far as it is known."""
+        if course.id not in self._begun:
+            self._begun[course.id] = first_cells(self.session, course.id)
+        return self._begun[course.id]
+
     def first_given(self, course: Treatment) -> date | None:
         """Return the day of the first cells of a course, where a whole day is known."""
-        chosen = select(Administration).where(
-            Administration.treatment_id == course.id, Administration.performed_at.is_not(None)
-        )
-        given = self.session.scalars(chosen.order_by(Administration.performed_at, Administration.id))
-        one = next((one for one in given if one.counts), None)
-        if one is None or one.performed_at is None or one.precision_of("performed_at") not in WHOLE_DAY:
-            return None
-        return clock.day(one.performed_at, self.by.site.zone)
+        begun = self.first_span(course)
+        return None if begun is None else begun.day
 
     def given_on(self, patient: Patient, day: date) -> list[Administration]:
         """Return the administrations of a person on a day, in whatever course."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
+from clinic.clock import is_later
 from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault
@@ -122,16 +123,18 @@ def _covers(consent: Consent, course: Any, at: datetime) -> bool:
     return same and (given is None or given <= at) and not any(end <= at for end in ends)
 
 
-def sampled_at(history: Any) -> datetime | None:
-    """Return when the samples of a row were taken; what cannot be read is a fault."""
+def sampling(history: Any) -> dict[str, Any]:
+    """Return when the samples of a row were taken, and how much of it is known; what cannot be read is a fault."""
     told = history.given.get(SAMPLE)
     if told is None or told.text is None:
-        return None
+        return {}
+    known = parse_cell.precision(told.text)
     try:
-        return parse_cell.moment(told.text, history.by.site.zone)
+        at = parse_cell.moment(told.text, history.by.site.zone)
     except parse_cell.NotThat as fault:
         history.problems.append(history.fault(SAMPLE, str(fault)))
-        return None
+        return {}
+    return {"sampled_at": at, "precision": {"sampled_at": known} if known else None}
 
 
 def result_faults(history: Any, result: QCResult, harvest: Any, *, given: bool) -> list[Fault]:
@@ -140,7 +143,7 @@ def result_faults(history: Any, result: QCResult, harvest: Any, *, given: bool) 
     Tell that a culture counts as pending until its sample is old enough, or its time is recorded (rule 44).
     """
     first, test = harvest.performed_at, QC_TESTS[result.test or ""]
-    if result.sampled_at is not None and first is not None and result.sampled_at < first:
+    if first is not None and is_later(harvest, "performed_at", result, "sampled_at", history.by.site.zone):
         return [history.fault(SAMPLE, "a moment after the start of the harvest (rule 69)")]
     if given or not test.final_after_days or not result.interim:
         return []

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import inspect, select
 
+from clinic import wording
+from clinic.clock import Span, span_in
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, asked
 from clinic.exchange.import_same_visit import said_of
 from clinic.exchange.import_targets import Slot
+from clinic.followup.after_death import CLOSE
 from clinic.followup.models import FollowUpVisit, OutcomeScore
 
 if TYPE_CHECKING:
@@ -27,36 +30,40 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 TIME, STATUS = "survival_days", "survival_status"
-CLOSE = 1
-"""Days by which two sources may differ about one death: the day of the cells is day 0 or day 1."""
 NO_STATUS = "“survival_status” beside it, 1 for died and 0 for alive, or a pair of both: the time alone does not tell"
 
 
-def survival_faults(history: Any, patient: Any, begun: date | None, course: Treatment) -> list[Fault]:
+def survival_faults(history: Any, patient: Any, begun: Span | None, course: Treatment) -> list[Fault]:
     """Return where scores of survival contradict the day of death on the record, or each other, unless confirmed.
 
-    ``begun``: the day of the first cells, where it is known. A time of survival alone does not tell whether it ended in
-    death.
+    ``begun``: when the first cells were given, as far as it is known. A time of survival alone does not tell whether it
+    ended in death.
     """
-    return [*_against_record(history, patient, begun), *_against_each_other(history, course, begun)]
+    day = begun.day if begun is not None else None
+    return [*_against_record(history, patient, begun), *_against_each_other(history, course, day)]
 
 
-def _against_record(history: Any, patient: Any, begun: date | None) -> list[Fault]:
-    found, died_on = [], patient.died_on
+def _against_record(history: Any, patient: Any, begun: Span | None) -> list[Fault]:
+    found, died = [], span_in(patient, "died_on", history.by.site.zone)
+    died_on = wording.day(patient.died_on, patient.precision_of("died_on"))
     days = {one.key: one for one in history.given if (one.part, one.name) == ("score", TIME)}
     states = {one.key: one for one in history.given if (one.part, one.name) == ("score", STATUS)}
     for key, place in days.items():
         time, until = _whole(history.given[place].text), history.given[place].by_day
         if time is not None and not any(history.text_of(one) for one in states.values()) and place.key:
             found += asked(history, place, NO_STATUS, f"score.{TIME}")
-        ended = (died_on - begun).days if died_on is not None and begun is not None else None
-        died = key in states and _whole(history.text_of(states[key])) == 1
-        if ended is not None and ((time is not None and died and abs(time - ended) > CLOSE) or (until or 0) > ended):
-            said = f"the {ended} days from the first cells to the death on {died_on} (rule 65)"
+        ended = died.days_since(begun) if died is not None and begun is not None else None
+        dead = key in states and _whole(history.text_of(states[key])) == 1
+        if ended is None:
+            continue
+        wrong = time is not None and dead and not ended[0] - CLOSE <= time <= ended[1] + CLOSE
+        if wrong or (until or 0) > ended[1]:
+            days = " to ".join(map(str, dict.fromkeys(ended)))
+            said = f"the {days} days from the first cells to the death, {died_on} (rule 65)"
             found += asked(history, place, said, f"score.{TIME}")
     for place in states.values():
-        if died_on is not None and _whole(history.text_of(place)) == 0:
-            said = f"1, died: the record says that the patient died on {died_on} (rule 65)"
+        if died is not None and _whole(history.text_of(place)) == 0:
+            said = f"1, died: the record says that the patient died, {died_on} (rule 65)"
             found += asked(history, place, said, f"score.{STATUS}")
     return found
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
-from clinic.administration.models import Administration
+from clinic.clock import span_in
+from clinic.exchange.import_days import first_day
 from clinic.exchange.import_same_visit import doubled
 from clinic.exchange.import_targets import Slot
 from clinic.followup.models import BASELINE
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
     """Make the visits of a row with their scores; each with the slot that faults of the patient's death are about."""
-    made, died_on = [], of_course["treatment"].patient.died_on
+    made, died = [], span_in(of_course["treatment"].patient, "died_on", history.by.site.zone)
     for key in dict.fromkeys(one.key for one in history.given if one.part in {"score", "visit"}):
         name, course_day = history.visit_names.get(key, (key, None))
         scores = [one for one in history.given if one.part == "score" and one.key == key]
@@ -25,7 +26,7 @@ def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any
         facts = [one for one in history.given if (one.part, one.key) == ("visit", key)]
         told = there or any(history.given[one].text is not None and not history.given[one].idle for one in facts)
         day = _day_of(history, course_day)
-        due = day is None or died_on is None or died_on >= day  # none after the death
+        due = day is None or died is None or died.last >= day  # none after the death
         missing = [one for one in scores if due and one not in there and _due(history, one, name, day, told=bool(told))]
         if not told and not missing:
             continue
@@ -63,14 +64,3 @@ def _day_of(history: Any, course_day: int | None) -> date | None:
     """Return the day of a visit of which the day of the course is known, where the first cells have a day."""
     begun = first_day(history)
     return begun + timedelta(days=course_day) if begun is not None and course_day is not None else None
-
-
-def first_day(history: Any) -> date | None:
-    """Return the day of the first cells that a row tells of; None where no whole day is known."""
-    given = [one for one in history.records if isinstance(one, Administration) and one.performed_at is not None]
-    days = [
-        clock.day(one.performed_at, history.by.site.zone)
-        for one in given
-        if one.performed_at is not None and one.precision_of("performed_at") in {"", "day"}
-    ]
-    return min(days, default=None)

@@ -23,6 +23,7 @@ from clinic.exchange.import_additions import ADDITIONS
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_constants import Told
 from clinic.exchange.import_course import History
+from clinic.exchange.import_days import day_faults
 from clinic.exchange.import_footers import footer_faults
 from clinic.exchange.import_headings import heading_faults
 from clinic.exchange.import_known import Known, TableWide
@@ -132,6 +133,7 @@ class Job:
             for one in made:
                 if one.row not in again:
                     one.build(self.mapping.kind)
+                    one.problems += day_faults(one)
                     yield one
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Text, inspect
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic import wording
+from clinic.clock import is_later
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.followup.procedures import first_procedure
@@ -201,8 +202,8 @@ class AdverseEvent(Record):
     def questions(self) -> list[Question]:
         """Also rule 68: an onset before the first procedure of the course."""
         found, first = super().questions(), first_procedure(self.treatment)
-        if first is not None and self.performed_at is not None and self.performed_at < first:
-            day = wording.day(self.local_day(first))
+        if first is not None and is_later(first, "performed_at", self, "performed_at", self.zone):
+            day = wording.moment(first.performed_at, self.zone, first.precision_of("performed_at") or "day")
             said = "The onset is before the first procedure. Is this right?"
             found.append(Question("performed_at", said, f"The first procedure of this course was on {day}.", rule=68))
         return found

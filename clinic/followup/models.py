@@ -13,12 +13,14 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship, 
 
 from clinic import wording
 from clinic.administration.models import Administration
+from clinic.clock import day_in
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Field, field, plain
+from clinic.followup.after_death import after_death, too_late
 from clinic.model import Model, reference
 from clinic.patients.models import has_died
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
-from clinic.records import Entry, Record
+from clinic.records import Entry, Origin, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -177,20 +179,6 @@ def _plan_dose(course: Treatment, plans: list[PlannedVisit], day_zero: date, by:
 Administration.when_started.append(plan_again)
 
 
-def after_death(record: Record, name: str) -> list[Problem]:
-    """Return that a patient who had died was seen alive, at a fact; a day that is known in part is not judged."""
-    course = getattr(record, "treatment", None)
-    died_on = course.patient.death_of_person if course is not None and course.patient is not None else None
-    seen, known = record.performed_at, record.precision_of("performed_at")
-    if died_on is None or seen is None or known not in {"", "day"} or record.local_day(seen) <= died_on:
-        return []
-    said = (
-        f"The patient died on {wording.day(died_on)}, before this. Correct the date, or the day of death on the "
-        "patient's record."
-    )
-    return [Problem(said, name, rule=69)]
-
-
 class FollowUpVisit(Record):
     """One visit, made or missed; the baseline before the cells is a visit without a plan."""
 
@@ -255,8 +243,7 @@ class FollowUpVisit(Record):
     @property
     def made_on(self) -> date | None:
         """The day on which it was made; None where it was not, or where no day is known."""
-        known = self.precision_of("performed_at") in {"", "day"}
-        return self.local_day(self.performed_at) if self.made == "made" and self.performed_at and known else None
+        return day_in(self, "performed_at", self.zone) if self.made == "made" else None
 
     @property
     def outside_window(self) -> bool:
@@ -338,6 +325,8 @@ class OutcomeScore(Record):
             fault = score_fault(instrument, self.value)
             if fault:
                 found.append(Problem(fault, "value", rule=63))
+            elif self.origin is Origin.CLINIC:  # an import asks the same of its row
+                found += too_late(self, at)
         return found
 
     def questions(self) -> list[Question]:

@@ -33,7 +33,8 @@ def outcome(records: CourseRecords, _at: datetime) -> list[Blocked]:
     """Return the harvests that no signature closes yet: the laboratory waits for it (rule 31)."""
     return [
         Blocked(
-            rule=31, because=f"The harvest ({harvest.headline()}) {NOT_SIGNED[bool(harvest.signatures)]}.", who=tuple(SIGNS),
+            rule=31, because=f"The harvest ({harvest.headline()}) {NOT_SIGNED[bool(harvest.signatures)]}.",
+            who=tuple(SIGNS),
             fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
         )
         for harvest in records.of(Harvest)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clinic import clock, wording
 from clinic.administration.models import Administration
+from clinic.clock import is_later, later
 from clinic.errors import Problem, RuleBroken
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
@@ -42,13 +43,11 @@ class Event(NamedTuple):
     fact: str = "performed_at"
 
     @property
-    def latest(self) -> datetime | None:
-        """The last moment that it can stand for: of a day, a month or a year of a published history its end."""
-        known = self.record.precision_of(self.fact)
-        return self.at if self.at is None or not known else self.at + SPANS.get(known, timedelta.max / 4)
+    def known(self) -> str:
+        """How much of its moment is known; "": all."""
+        return self.record.precision_of(self.fact)
 
 
-SPANS = {"day": timedelta(days=1), "month": timedelta(days=31), "year": timedelta(days=366)}
 AT_ONCE = timedelta(hours=1)
 """What a person writes is judged within this; only invented histories are written at once with what came later."""
 OUTWARD = frozenset({"issued", "handed_over", "shipped"})
@@ -169,8 +168,8 @@ def disorder(records: CourseRecords, changed: Mapping[str, Written]) -> list[str
     for first, then in pairs(records):
         if first.at is None or then.at is None or not _touched(first, changed) | _touched(then, changed):
             continue
-        if first.at.replace(second=0, microsecond=0) > (then.latest or then.at):
-            said = (clock.said(then.at, records.zone), clock.said(first.at, records.zone))
+        if later(first.at.replace(second=0, microsecond=0), then.at, records.zone, (first.known, then.known)):
+            said = [wording.moment(one.at, records.zone, one.known) for one in (then, first)]
             found.append(f"{_begin(then.name)} ({said[0]}) is before {first.name} ({said[1]}).")
     return list(dict.fromkeys(found))
 
@@ -226,20 +225,21 @@ def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) ->
     Cells that were given, a visit that was made, the onset of an adverse event.
     """
     written = [one for one in records.people if one.died_on is not None and one.id in changed]
-    days = [one.died_on for one in written if "died_on" in (changed[one.id].columns or {"died_on"})]
-    if not days:
-        return []
+    dead = [one for one in written if "died_on" in (changed[one.id].columns or {"died_on"})]
     seen: list[tuple[str, Record]] = [("cells were given", one) for one in records.of(Administration) if one.counts]
     seen += [
         ("a visit was made", one) for one in records.of(FollowUpVisit) if one.made == "made" and one.alive is not False
     ]
     seen += [("an adverse event began", one) for one in records.of(AdverseEvent)]
-    return [
-        f"The day of death ({wording.day(min(days))}) is before {what} on "
-        f"{wording.day(clock.day(one.performed_at, records.zone))}. Correct the day that is wrong."
+    found = [
+        f"The day of death ({wording.day(person.died_on, person.precision_of('died_on'))}) is before {what} on "
+        f"{wording.moment(one.performed_at, records.zone, one.precision_of('performed_at') or 'day')}. "
+        "Correct the day that is wrong."
+        for person in sorted(dead, key=lambda one: str(one.died_on))
         for what, one in seen
-        if one.performed_at and clock.day(one.performed_at, records.zone) > min(days)
+        if is_later(one, "performed_at", person, "died_on", records.zone)
     ]
+    return list(dict.fromkeys(found))
 
 
 def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[Problem]:

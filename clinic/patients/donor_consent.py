@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.errors import Problem
 from clinic.fields import field, plain
@@ -150,7 +150,7 @@ def consent_problems(
         last = max(ends)
         covering = [one for one in given if one.covers(collected_at)]
         if not any(is_after(one.performed_at or collected_at, one.recorded_at, *last) for one in covering):
-            day = clock.said_day(clock.day(last[0], records.zone))
+            day = wording.day(clock.day(last[0], records.zone))
             because = f"{who} withdrew the consent to donate on {day}."
             return [Blocked(rule=15, because=because, who=WHO, fix=fix, fix_label="Open the donor")]
     if elsewhere or any(one.covers(collected_at) for one in given):

@@ -10,6 +10,7 @@ from sqlalchemy import Index, String, UniqueConstraint, event, inspect, select
 from sqlalchemy.orm import Mapped, aliased, mapped_column, object_session, relationship
 
 from clinic import clock, wording
+from clinic.clock import last_day_in
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
@@ -45,7 +46,7 @@ class Patient(Entry):
     READ_WITH = ("alerts",)
     EXPLAINED: ClassVar = frozenset({"family_name", "birth_date"})
     """What may be missing where the record says why; an import gives the reason of its source."""
-    OF_PERSON: ClassVar = {"died_on": "death_of_person"}
+    OF_PERSON: ClassVar = {"died_on": "record_of_death"}
     __table_args__ = (
         UniqueConstraint("site_id", "record_number"),
         Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),
@@ -162,9 +163,10 @@ class Patient(Entry):
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
 
     @property
-    def death_of_person(self) -> date | None:
-        """The day of the death, whichever record of the person says so."""
-        return min((one.died_on for one in self.person if one.died_on is not None), default=None)
+    def record_of_death(self) -> Patient | None:
+        """The record of the person that tells the day of the death; of several, the one with the earliest last day."""
+        dead = [one for one in self.person if one.died_on is not None]
+        return min(dead, key=lambda one: last_day_in(one, "died_on"), default=None)
 
     def is_same_person(self, other: Patient) -> bool:
         """Whether two records are one person's: the same record, or two that two people confirmed to be (H27)."""
@@ -190,7 +192,7 @@ class Patient(Entry):
 
     def ages_on(self, day: date) -> tuple[int | None, int | None]:
         """Return the least and the most years on a day: they differ where the birth date is known in part."""
-        oldest, known = self.age_on(day), self.precision_of("birth_date").removeprefix(wording.ESTIMATED)
+        oldest, known = self.age_on(day), self.precision_of("birth_date").removeprefix(clock.ESTIMATED)
         if oldest is None or known not in {"month", "year"}:
             return oldest, oldest
         return max(0, oldest - 1), oldest

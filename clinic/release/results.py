@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic import wording
+from clinic.clock import is_later
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
@@ -132,7 +133,7 @@ class QCResult(Record):
         elif test.possible is not None and self.value not in test.possible:
             said = f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}."
             found.append(Problem(said, "value"))
-        if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
+        if is_later(self, "sampled_at", self, "performed_at", self.zone):
             found.append(Problem(f"{test.label}: the sample was taken after the result was read.", "sampled_at"))
         found += _contradicts(self, test) + out_of_time(self, test.label)
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":

@@ -27,7 +27,7 @@ def figures(data: Data) -> Result:
     """Return patients and administrations by year of administration and group."""
     found: dict[tuple[int, str], list[Given]] = defaultdict(list)
     for one in data.given:
-        found[one.on.year if one.on else NO_YEAR, data.key_of(one.course)].append(one)
+        found[(one.when.year if one.when else None) or NO_YEAR, data.key_of(one.course)].append(one)
     groups = list(data.in_order({key: True for _year, key in found}))
     order = sorted(found, key=lambda pair: (pair[0], groups.index(pair[1])))
     rows = [

@@ -62,7 +62,8 @@ class Table:
 def _relative(day: Column) -> Column:
     return day._replace(
         key=f"{day.key}_days", heading=f"{day.heading}, days since the first cells", kind="whole", unit="d",
-        said="Negative: before the first cells of the course. Empty: no such day, or no cells given yet",
+        said="Negative: before the first cells of the course. Empty: no such day, no cells given yet, or of one no "
+        "more than the month or year is known",
     )  # fmt: skip
 
 
@@ -287,6 +288,7 @@ EVENTS = Table(
     ),
 )  # fmt: skip
 TABLES = {one.name: one for one in (COURSES, PRODUCTS, ADMINISTRATIONS, VISITS, SCORES, EVENTS)}
+IN_PART = "2020-05 or 2020 where no more than the month or the year is known"
 DICTIONARY = ("table", "column", "heading", "kind", "unit", "code", "choices", "identifying", "description")
 
 
@@ -296,4 +298,5 @@ def dictionary(*, research: bool) -> Iterable[tuple[str, ...]]:
         for one in table.chosen(research=research):
             choices = "; ".join(f"{key} = {words}" for key, words in (one.choices or {}).items())
             identifying = "yes" if one.identifying else "no"
-            yield table.name, one.key, one.heading, one.kind, one.unit, one.code, choices, identifying, one.said
+            said = ". ".join(part for part in (one.said, IN_PART if one.kind == "day" else "") if part)
+            yield table.name, one.key, one.heading, one.kind, one.unit, one.code, choices, identifying, said

@@ -25,7 +25,7 @@ FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "jsonl": "application/x-ndjson",
 }
-TYPES = {"number": "number", "whole": "integer", "yesno": "boolean", "day": "date"}
+TYPES = {"number": "number", "whole": "integer", "yesno": "boolean", "day": "any"}
 """The types of Frictionless table schemas; everything else is a string."""
 EARLIEST_IN_A_SHEET = 1900
 IN_MEMORY = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ from clinic.exchange.parse_cell import NONE
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.protocols.catalogues import INSTRUMENTS
-from clinic.reports.analysis_read import begun, chosen_courses, day_of, grouped, missing, turns
+from clinic.reports.analysis_read import begun, chosen_courses, day_of, grouped, missing, told, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def visits(data: Data) -> Iterator[Line]:
                 yield {
                     "visit_id": one.id, "course_id": id_, "origin": one.origin.value, "visit": one.name,
                     "baseline": one.name == BASELINE, "made": one.made, "alive": one.alive,
-                    "on": data.day(one.performed_at), "course_day": day_of(data, one, None, zero.get(id_)),
+                    "on": told(data, one), "course_day": day_of(data, one, None, zero.get(id_)),
                     "due": plan.due_on if plan is not None else None, "scores": scored.count(one.id),
                     "missing": missing(one.not_recorded),
                 }, zero.get(id_)  # fmt: skip
@@ -60,7 +60,7 @@ def scores(data: Data) -> Iterator[Line]:
                 yield _of_visit(visit) | {
                     "score_id": one.id, "course_id": id_, "origin": one.origin.value, "instrument": one.instrument,
                     "value": one.value, "unit": INSTRUMENTS[one.instrument].unit, "did_not_occur": one.did_not_occur,
-                    "on": data.day(one.performed_at), "course_day": day_of(data, one, visit, zero.get(id_)),
+                    "on": told(data, one), "course_day": day_of(data, one, visit, zero.get(id_)),
                 }, zero.get(id_)  # fmt: skip
             for visit in made[id_]:
                 for name, why in sorted((visit.not_recorded or {}).items()):
@@ -68,7 +68,7 @@ def scores(data: Data) -> Iterator[Line]:
                         yield _of_visit(visit) | {
                             "score_id": f"{visit.id}-{name}", "course_id": id_, "origin": visit.origin.value,
                             "instrument": name, "unit": INSTRUMENTS[name].unit, "not_recorded": True, "why": why,
-                            "on": data.day(visit.performed_at),
+                            "on": told(data, visit),
                             "course_day": day_of(data, visit, None, zero.get(id_)),
                         }, zero.get(id_)  # fmt: skip
 
@@ -88,7 +88,7 @@ def events(data: Data) -> Iterator[Line]:
             for one in found[id_]:
                 yield {name: getattr(one, name) for name in EVENT} | {
                     "event_id": one.id, "course_id": id_, "administration_id": one.administration_id,
-                    "origin": one.origin.value, "onset": data.day(one.performed_at), "ended": data.day(one.ended_at),
+                    "origin": one.origin.value, "onset": told(data, one), "ended": told(data, one, "ended_at"),
                     "course_day": day_of(data, one, None, zero.get(id_)),
                     "serious": None if one.serious is None else "; ".join(one.serious) or NONE,
                     "missing": missing(one.not_recorded),

@@ -33,13 +33,13 @@ def grouped(data: Data, model: type[Any], key: Any, ids: Sequence[str], *order: 
 
 
 def begun(data: Data) -> dict[str, date | None]:
-    """Return the day of the first cells of every course."""
+    """Return the day of the first cells of every course; None where no more than its month or year is known."""
     return {one.course.id: one.on for one in data.administrations if one.first}
 
 
 def chosen_courses(data: Data) -> list[str]:
     """Return the courses of the filters that were ordered in the period; all tables are about these, so they join."""
-    return [id_ for id_, one in data.courses.items() if data.within(one.ordered_on, id_)]
+    return [id_ for id_, one in data.courses.items() if data.within(one.ordered, id_)]
 
 
 def only(model: type[Any], ids: Iterable[str]) -> Any:
@@ -48,9 +48,10 @@ def only(model: type[Any], ids: Iterable[str]) -> Any:
 
 def day_of(data: Data, score: Any, visit: Any, zero: date | None) -> int | None:
     """Return the day of the course of a score: counted from the first cells, else as a history says it."""
-    on = data.day(score.performed_at or (visit.performed_at if visit is not None else None))
-    if on is not None and zero is not None:
-        return (on - zero).days
+    dated = score if score.performed_at is not None or visit is None else visit
+    on = data.when(dated.performed_at, dated.precision)
+    if on is not None and on.day is not None and zero is not None:
+        return (on.day - zero).days
     return score.course_day if score.course_day is not None or visit is None else visit.course_day
 
 
@@ -59,5 +60,11 @@ def missing(*reasons: dict[str, str] | None) -> list[tuple[str, str]]:
     return [pair for one in reasons for pair in sorted((one or {}).items())]
 
 
-def first_day(data: Data, found: Sequence[Any]) -> date | None:
-    return next((data.day(one.performed_at) for one in found if one.performed_at is not None), None)
+def told(data: Data, row: Any, name: str = "performed_at") -> date | str | None:
+    """Return a day of a record as a table has it: no more of it than is known, 2020-05."""
+    when = data.when(getattr(row, name), row.precision, name)
+    return None if when is None else when.told
+
+
+def first_day(data: Data, found: Sequence[Any]) -> date | str | None:
+    return next((told(data, one) for one in found if one.performed_at is not None), None)

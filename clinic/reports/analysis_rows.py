@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -26,13 +27,12 @@ from clinic.release.models import Release
 from clinic.release.product_state import ProductState
 from clinic.release.results import QCResult, standing
 from clinic.reports.analysis_long import events, scores, visits
-from clinic.reports.analysis_read import begun, chosen_courses, day_of, first_day, grouped, missing, only, turns
-from clinic.reports.followed import NO_DAY, followed
+from clinic.reports.analysis_read import begun, chosen_courses, day_of, first_day, grouped, missing, only, told, turns
+from clinic.reports.followed import IN_PART, NO_DAY, followed
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date, datetime
 
     from clinic.reports.analysis import Column, Table
     from clinic.reports.data import Data
@@ -55,16 +55,16 @@ def _value(column: Column, found: dict[str, Any], zero: date | None, *, research
         return None
     if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
         on = found.get(column.key.removesuffix("_days"))
-        return (on - zero).days if on is not None and zero is not None else None
+        return (on - zero).days if isinstance(on, date) and zero is not None else None
     return found.get(column.key)
 
 
 def _observed(data: Data) -> dict[str, dict[str, Any]]:
     """Return how long each course was observed and whether it ended in death, as the report on survival reads it."""
     found, without = followed(data)
-    told = {one.course.id: {"observed_days": one.days, "observed_death": one.died} for one in found}
-    dead = dict(without)[NO_DAY]
-    return told | {id_: {"observed_days": None, "observed_death": True} for id_ in dead}
+    days = {one.course.id: {"observed_days": one.days, "observed_death": one.died} for one in found}
+    dead = [id_ for why, ids in without if why in {NO_DAY, IN_PART} for id_ in ids]
+    return days | {id_: {"observed_days": None, "observed_death": True} for id_ in dead}
 
 
 def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
@@ -84,13 +84,13 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
         for id_ in turn:
             course = courses[id_]
             about = _of_order(data, course, patients[course.patient_id], numbers[course.protocol_version_id])
-            told = {model: some[id_] for model, some in by.items()}
+            of_it = {model: some[id_] for model, some in by.items()}
             yield (
                 about
                 | observed.get(id_, {})
                 | {"state": states.get(id_, "")}
-                | _of_course(data, told)
-                | _scores(data, told, zero.get(id_)),
+                | _of_course(data, of_it)
+                | _scores(data, of_it, zero.get(id_)),
                 zero.get(id_),
             )
 
@@ -110,23 +110,23 @@ def _of_order(data: Data, course: Any, patient: Any, number: int) -> dict[str, A
         "synthetic": patient.is_synthetic, "origin": one.origin, "protocol": version.code, "protocol_version": number,
         "field": version.field_key, "cell_type": version.cell_type, "donor_kind": one.donor, "sex": patient.sex,
         "age_years": course.age_years if course.age_years is not None else one.age,
-        "ordered": one.ordered_on, "died": patient.died_on,
+        "ordered": None if one.ordered is None else one.ordered.told, "died": told(data, patient, "died_on"),
         "missing": missing(patient.not_recorded, course.not_recorded),
     }  # fmt: skip
 
 
-def _of_course(data: Data, told: dict[Any, list[Any]]) -> dict[str, Any]:
+def _of_course(data: Data, by: dict[Any, list[Any]]) -> dict[str, Any]:
     """Return what happened in a course, counted and dated."""
-    harvests, visits, events = told[Harvest], told[FollowUpVisit], told[AdverseEvent]
-    given = [one for one in told[Administration] if one.outcome != "voided" and one.volume_given != 0]
+    harvests, visits, events = by[Harvest], by[FollowUpVisit], by[AdverseEvent]
+    given = [one for one in by[Administration] if one.outcome != "voided" and one.volume_given != 0]
     made = [one for one in visits if one.made == "made"]
-    judged = [one for one in told[Eligibility] if one.eligible is not None][-1:]
+    judged = [one for one in by[Eligibility] if one.eligible is not None][-1:]
     return {
         "eligible": judged[0].eligible if judged else None,
-        "eligibility_decided": data.day(judged[0].performed_at) if judged else None,
+        "eligibility_decided": told(data, judged[0]) if judged else None,
         "harvests": len(harvests), "harvested": first_day(data, harvests),
         "harvested_volume": _sum(harvests, "volume"),
-        "products": len(told[Product]), "products_given": len({one.product_id for one in given} - {None}),
+        "products": len(by[Product]), "products_given": len({one.product_id for one in given} - {None}),
         "administrations": len(given), "first_given": first_day(data, given),
         "last_given": first_day(data, given[::-1]),
         "volume_given": _sum(given, "volume_given"),
@@ -138,11 +138,11 @@ def _of_course(data: Data, told: dict[Any, list[Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _scores(data: Data, told: dict[Any, list[Any]], zero: date | None) -> dict[str, Any]:
+def _scores(data: Data, by: dict[Any, list[Any]], zero: date | None) -> dict[str, Any]:
     """Return baseline and last value of each score, and the day of the course of the last."""
-    visits = {one.id: one for one in told[FollowUpVisit]}
+    visits = {one.id: one for one in by[FollowUpVisit]}
     dated = [
-        (day_of(data, one, visits.get(one.visit_id), zero), one) for one in told[OutcomeScore] if one.value is not None
+        (day_of(data, one, visits.get(one.visit_id), zero), one) for one in by[OutcomeScore] if one.value is not None
     ]
     found: dict[str, Any] = {}
     for day, one in sorted(dated, key=lambda pair: (pair[0] or 0, pair[1].recorded_at, pair[1].id)):
@@ -207,10 +207,10 @@ def _of_product(data: Data, product: Any, line: Any) -> dict[str, Any]:
         )
     }  # fmt: skip
     days = {
-        "collected": product.collected_at, "made": product.performed_at, "frozen": product.frozen_at,
-        "thawed": product.thawed_at, "expires": product.expires_at,
+        "collected": "collected_at", "made": "performed_at", "frozen": "frozen_at", "thawed": "thawed_at",
+        "expires": "expires_at",
     }  # fmt: skip
-    return said | {name: data.day(at) for name, at in days.items()} | {
+    return said | {name: told(data, product, at) for name, at in days.items()} | {
         "product_id": product.id, "course_id": product.treatment_id, "origin": product.origin.value,
         "amount_unit": measure.unit if measure and product.amount is not None else None,
         "amount_counts": product.measure, "state": state.label if state else None,
@@ -235,7 +235,7 @@ def _decided(data: Data, decisions: list[Release]) -> dict[str, Any]:
     if not decisions:
         return {}
     last = decisions[-1]
-    return {"decision": last.decision, "decided": data.day(last.performed_at)}
+    return {"decision": last.decision, "decided": told(data, last)}
 
 
 def _administrations(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
@@ -261,7 +261,8 @@ def _administrations(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]
 
 
 def _of_giving(data: Data, one: Any, product: Any, zero: date | None) -> dict[str, Any]:
-    measure, on = DOSE_MEASURES.get(one.measure or ""), data.day(one.performed_at)
+    measure, when = DOSE_MEASURES.get(one.measure or ""), data.when(one.performed_at, one.precision)
+    on = when.day if when is not None else None
     said = {
         name: getattr(one, name)
         for name in (
@@ -271,16 +272,19 @@ def _of_giving(data: Data, one: Any, product: Any, zero: date | None) -> dict[st
     }  # fmt: skip
     day = (on - zero).days if on is not None and zero is not None else one.course_day
     return said | {
-        "administration_id": one.id, "course_id": one.treatment_id, "origin": one.origin.value, "given": on,
-        "course_day": day, "minutes": _minutes(one.performed_at, one.ended_at),
-        "minutes_after_thaw": _minutes(product.thawed_at if product is not None else None, one.ended_at),
+        "administration_id": one.id, "course_id": one.treatment_id, "origin": one.origin.value,
+        "given": told(data, one), "course_day": day, "minutes": _minutes(one, "performed_at", one),
+        "minutes_after_thaw": _minutes(product, "thawed_at", one),
         "dose_unit": measure.unit if measure and one.dose is not None else None,
         "dose_per_kg_unit": measure.unit_per_kg if measure and one.dose_per_kg is not None else None,
         "dose_counts": one.measure, "missing": missing(one.not_recorded),
     }  # fmt: skip
 
 
-def _minutes(begin: datetime | None, end: datetime | None) -> int | None:
+def _minutes(row: Any, name: str, given: Any) -> int | None:
+    """Return minutes until the end of an administration, where both times of day are known."""
+    begin = getattr(row, name) if row is not None and not (row.precision or {}).get(name) else None
+    end = given.ended_at if not (given.precision or {}).get("ended_at") else None
     return int((end - begin).total_seconds() // 60) if begin is not None and end is not None else None
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.clock import Span, span
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
@@ -28,21 +29,28 @@ HISTORIES = "imported administrations of sources that record no adverse event"
 ELSEWHERE = "imported administrations, which have no vital signs"
 ENTERED = (Administration.recorded_at, Administration.id)
 UNDATED = "no calendar date (published histories)"
+IN_PART = "no more than the month or year is known, which lies only partly in the period"
 
 
 class Given(NamedTuple):
     """One administration that counts: something was given, and the start was not voided. ``first``: of its course.
 
-    ``here``: it was recorded here, not imported.
+    ``when``: when it can have been; of a history no more than its month or year may be known. ``here``: it was recorded
+    here, not imported.
     """
 
     id: str
     course: Course
     product: str
     at: datetime | None
-    on: date | None
+    when: Span | None
     first: bool
     here: bool
+
+    @property
+    def on(self) -> date | None:
+        """The day on which it was given, where the day is known."""
+        return None if self.when is None else self.when.day
 
 
 def here(data: Data) -> tuple[list[Given], tuple[str, list[str]]]:
@@ -73,12 +81,13 @@ def population(some: list[Given]) -> str:
 class Data:
     """The records that one report reads for what was asked. ``at`` is the moment of reading, ``zone`` the site's.
 
-    ``undated`` collects what a period leaves out because its day is not known.
+    ``undated`` collects what a period leaves out because its day is not known, ``unclear`` what may be in it or not.
     """
 
     def __init__(self, session: Session, asked: Asked, *, zone: str, at: datetime) -> None:
         self.session, self.asked, self.zone, self.at = session, asked, zone, at
         self.undated: list[str] = []
+        self.unclear: list[str] = []
 
     @property
     def today(self) -> date:
@@ -96,15 +105,27 @@ class Data:
         """Return the day of a moment on the site's clock."""
         return None if moment is None else clock.day(moment, self.zone)
 
-    def within(self, on: date | None, record: str) -> bool:
-        """Whether a day is in the period; a record without a day is in none, and is told."""
+    def when(self, moment: date | None, precision: dict[str, str] | None, name: str = "performed_at") -> Span | None:
+        """Return when a day or moment of a row can have been, by the row's ``precision``."""
+        return span(moment, (precision or {}).get(name, ""), self.zone)
+
+    def within(self, on: Span | date | None, record: str) -> bool:
+        """Whether a day is in the period; a record without a day is in none, and is told.
+
+        Of a month or a year all days have to be in the period, or none is; else it is told, too.
+        """
         if not self.asked.dated:
             return True
         if on is None:
             self.undated.append(record)
             return False
-        since, until = self.asked.since, self.asked.until
-        return (since is None or on >= since) and (until is None or on <= until)
+        first, last = on if isinstance(on, Span) else (on, on)
+        since, until = self.asked.since or first, self.asked.until or last
+        if since <= first and last <= until:
+            return True
+        if last >= since and first <= until:
+            self.unclear.append(record)
+        return False
 
     @cached_property
     def versions(self) -> dict[str, Any]:
@@ -132,9 +153,11 @@ class Data:
             Treatment.origin,
             Treatment.age_years,
             Treatment.performed_at,
+            Treatment.precision,
             Patient.sex,
             Patient.birth_date,
             Patient.died_on,
+            Patient.precision,
             Patient.person_id,
             Treatment.body_site,
             Treatment.asa_class,
@@ -144,8 +167,8 @@ class Data:
         )
         donors = {row.id: row.kind for row in self.read(Donor.id, Donor.kind)}
         versions, day, found = self.versions, self.day, {}
-        for id_, patient, version_id, condition, source, route, relation, origin, years, at, *about in rows:
-            sex, born, died_on, person, place, asa, donor_id = about
+        for id_, patient, version_id, condition, source, route, relation, origin, years, at, part, *about in rows:
+            sex, born, died_on, known, person, place, asa, donor_id = about
             version, on = versions[version_id], day(at)
             donor = donors.get(donor_id) or ("self" if relation == "autologous" else UNKNOWN)
             found[id_] = Course(
@@ -164,8 +187,8 @@ class Data:
                 place or UNKNOWN,
                 asa or UNKNOWN,
                 donor,
-                on,
-                died_on,
+                self.when(at, part),
+                self.when(died_on, known, "died_on"),
             )
         return found
 
@@ -207,17 +230,19 @@ class Data:
             Administration.treatment_id,
             Administration.product_id,
             Administration.performed_at,
+            Administration.precision,
             Administration.outcome,
             Administration.volume_given,
             Administration.origin,
             order=(Administration.performed_at.is_not(None), Administration.performed_at, *ENTERED),
         )
-        found, begun, courses, day = [], set(), self.every_course, self.day
-        for id_, course_id, product, at, outcome, volume, origin in rows:
+        found, begun, courses = [], set(), self.every_course
+        for id_, course_id, product, at, part, outcome, volume, origin in rows:
             course = courses.get(course_id)
             if course is None or outcome == "voided" or volume == 0:
                 continue
-            found.append(Given(id_, course, product, at, day(at), course_id not in begun, origin.value == "clinic"))
+            when = self.when(at, part)
+            found.append(Given(id_, course, product, at, when, course_id not in begun, origin.value == "clinic"))
             begun.add(course_id)
         return found
 
@@ -230,12 +255,13 @@ class Data:
     @cached_property
     def given(self) -> list[Given]:
         """The administrations of the period."""
-        return [one for one in self.administrations if self.within(one.on, one.id)]
+        return [one for one in self.administrations if self.within(one.when, one.id)]
 
     @cached_property
     def begun(self) -> dict[str, Given]:
         """The first administration of each chosen course, by the course; of the period."""
-        return {one.course.id: one for one in self.administrations if one.first and self.within(one.on, one.course.id)}
+        first = [one for one in self.administrations if one.first]
+        return {one.course.id: one for one in first if self.within(one.when, one.course.id)}
 
     def in_order(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return groups in the order of the catalogue, unknown last."""
@@ -256,4 +282,4 @@ class Data:
     @property
     def left_out(self) -> list[tuple[str, list[str]]]:
         """What the period leaves out because its day is not known."""
-        return [(UNDATED, self.undated)] if self.undated else []
+        return [(why, ids) for why, ids in ((UNDATED, self.undated), (IN_PART, self.unclear)) if ids]

@@ -14,6 +14,8 @@ from clinic.treatments.models import ASA, RELATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from clinic.clock import Span
+
 UNKNOWN = "unknown"
 AGES = ((0, 9), (10, 17), (18, 39), (40, 64), (65, 130))
 HEALTH = {key: f"ASA {words}" for key, words in ASA.items()}
@@ -27,7 +29,10 @@ ORIGINS = {"clinic": "Recorded here", "imported": "Imported histories"}
 
 
 class Course(NamedTuple):
-    """One course as reports see it. ``age``: years at the order; ``patient``: the person, however often registered."""
+    """One course as reports see it. ``age``: years at the order; ``patient``: the person, however often registered.
+
+    ``ordered`` and ``died``: when that can have been, as far as it is known.
+    """
 
     id: str
     patient: str
@@ -44,8 +49,8 @@ class Course(NamedTuple):
     place: str
     asa: str
     donor: str
-    ordered_on: date | None
-    died_on: date | None
+    ordered: Span | None
+    died: Span | None
 
 
 @dataclass(frozen=True, kw_only=True)

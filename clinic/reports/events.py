@@ -44,10 +44,13 @@ def figures(data: Data) -> Result:
         AdverseEvent.grade,
         AdverseEvent.serious,
         AdverseEvent.performed_at,
+        AdverseEvent.precision,
         order=[AdverseEvent.performed_at, AdverseEvent.id],
     )
     found = [
-        row for row in rows_ if row.treatment_id in data.courses and data.within(data.day(row.performed_at), row.id)
+        row
+        for row in rows_
+        if row.treatment_id in data.courses and data.within(data.when(row.performed_at, row.precision), row.id)
     ]
     given, silent = of_events(data, data.given)
     seen = [one for one in followed(data)[0] if one.course.id in data.tell_of_events]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE
-from clinic.reports.followed import LATER, YEAR, Followed, by_first, followed, too_weak
+from clinic.reports.followed import LATER, YEAR, Followed, by_first, observed, too_weak
 from clinic.reports.geometry import Drawing, Span, intervals
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
 from clinic.reports.statistics import at, clopper_pearson, poisson_interval, survival
@@ -39,7 +39,8 @@ HOW = (
     "Limits are exact (Clopper–Pearson) where everybody was followed for a year or until death, else log-log. Deaths "
     "expected: the sum over patients of the expected share of deaths by the day until which each could be observed, "
     "the risk being the same on every day of the year. One expectation is compared with every row: choose a protocol "
-    "to enter its own."
+    "to enter its own. A death of which only the month or year is known counts where all of it lies within the year or "
+    "after it."
 )
 MOST = 18
 """Rows that a chart holds."""
@@ -56,8 +57,11 @@ class Year(NamedTuple):
 
 def figures(data: Data) -> Result:
     """Return observed and expected survival at one year by group; each patient counts once, by the first course."""
-    everybody, missing = followed(data)
-    some, later = by_first(everybody)
+    seen = observed(data)
+    decided = [one for one in seen.ranged if one.days > YEAR or (one.until or 0) <= YEAR]
+    some, later = by_first(_in_order(data, [*seen.found, *decided]))
+    known = {one.course.id for one in decided}
+    missing = [(why, [id_ for id_ in ids if id_ not in known]) for why, ids in seen.missing]
     said = data.asked.options["expected"]
     reference = float(said) / 100 if said else None
     by_group: dict[str, list[Followed]] = {}
@@ -82,6 +86,12 @@ def figures(data: Data) -> Result:
     )
 
 
+def _in_order(data: Data, some: list[Followed]) -> list[Followed]:
+    """Return courses in the order in which they began, so that each patient counts by the first."""
+    order = {id_: place for place, id_ in enumerate(data.begun)}
+    return sorted(some, key=lambda one: order[one.course.id])
+
+
 def _censored(one: Followed) -> bool:
     return not one.died and one.days < YEAR
 
@@ -92,8 +102,10 @@ def _dead(one: Followed) -> bool:
 
 def after_a_year(some: list[Followed]) -> Year:
     """Return survival at one year: the share alive with exact limits where nobody is censored, else Kaplan–Meier."""
-    dead = sum(_dead(one) for one in some)
-    if not any(_censored(one) for one in some):
+    dead, ends = sum(_dead(one) for one in some), [one.days for one in some if _censored(one)]
+    if any(_dead(one) and one.until and one.days <= end < one.until for one in some for end in ends):
+        return Year()  # whether the death was before the end of another's follow-up is not known
+    if not ends:
         low, high = clopper_pearson(len(some) - dead, len(some))
         return Year(1 - dead / len(some), low, high, "exact")
     step = at(survival([one.days for one in some], [one.died for one in some]), YEAR)

@@ -63,8 +63,8 @@ def _collected(data: Data, groups: dict[str, str], found: Groups) -> None:
         for row in data.read(Product.id, Product.harvest_id, where=[Product.harvest_id.is_not(None)])
         if row.id in groups
     }
-    for row in data.read(Harvest.id, Harvest.donor_id, Harvest.performed_at):
-        if row.id in of_harvest and data.within(data.day(row.performed_at), row.id):
+    for row in data.read(Harvest.id, Harvest.donor_id, Harvest.performed_at, Harvest.precision):
+        if row.id in of_harvest and data.within(data.when(row.performed_at, row.precision), row.id):
             found[of_harvest[row.id]]["collections"].append(row.id)
             found[of_harvest[row.id]]["donors"].append(row.donor_id)
 

@@ -6,14 +6,16 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date, datetime
 
+    from clinic.clock import Span
     from clinic.reports.data import Data, Given
     from clinic.reports.dimensions import Course
 
@@ -27,33 +29,62 @@ class Followed(NamedTuple):
     """One course: days from its first cells to death (``died``) or to the last day known; ``could``: days until now.
 
     ``could`` is None where there is no calendar: a published history was observed as long as its table says.
+    ``until``: of a death of which only a range of days is known, the last of them; ``days`` is then the first.
     """
 
     course: Course
     days: int
     died: bool
     could: int | None
+    until: int | None = None
+
+
+class Observed(NamedTuple):
+    """Courses observed for days that are known; deaths of which a range of days is; and those without, by reason."""
+
+    found: list[Followed]
+    ranged: list[Followed]
+    missing: list[tuple[str, list[str]]]
 
 
 def followed(data: Data) -> tuple[list[Followed], list[tuple[str, list[str]]]]:
     """Return the observation of each course begun in the period, and the courses that have none, by reason.
 
     All that is known counts, wherever it was written down: the day of death on the record, a visit or event that tells
-    of the death, scores of survival, what “did not occur by day N”, and the last day heard of. The record's day of
-    death counts before every other; without a death the last that is known counts.
+    of the death, scores of survival, what “did not occur by day N”, and the last day heard of, of the calendar or of
+    the course. The record's day of death counts before every other; without a death the last that is known counts.
+    Of a death or of first cells of which no more than the month or year is known, no days are made up.
     """
-    last, told, deaths = _last_seen(data), _told(data), _deaths(data)
-    found, unknown, undated = [], list[str](), list[str]()
+    seen = observed(data)
+    return seen.found, seen.missing
+
+
+def observed(data: Data) -> Observed:
+    """Return the same, and apart the deaths of which it is known between which days after the first cells they were."""
+    (told, timed), deaths, last = _told(data), _deaths(data), _last_seen(data)
+    by_day = _seen_by_day(data, timed)
+    found, ranged = [], list[Followed]()
+    without: dict[str, list[str]] = {NOTHING: [], NO_DAY: [], IN_PART: [], NO_START: []}
     for id_, first in data.begun.items():
-        seen, since = _ended(first, told.get(id_, Told()), deaths.get(id_), last.get(id_)), first.on
-        if seen is None:
-            unknown.append(id_)
-        elif seen[0] is None:
-            undated.append(id_)
+        could = None if first.when is None else max(0, (data.today - first.when.last).days)
+        scores, death = told.get(id_, Told()), deaths.get(id_)
+        if death is not None or first.course.died is not None or scores.dead:
+            days = _until_death(first, scores, death)
+            if days is None:
+                without[NO_DAY].append(id_)
+            elif days[0] == days[1]:
+                found.append(Followed(first.course, max(0, days[0]), died=True, could=could))
+            else:
+                without[IN_PART].append(id_)
+                ranged.append(Followed(first.course, max(0, days[0]), died=True, could=could, until=days[1]))
+            continue
+        known = _until_seen(first, last.get(id_), [scores.until, *by_day.get(id_, ())])
+        if known is not None:
+            found.append(Followed(first.course, max(0, known), died=False, could=could))
         else:
-            could = None if since is None else max(0, (data.today - since).days)
-            found.append(Followed(first.course, max(0, seen[0]), seen[1], could))
-    return found, [(NOTHING, unknown), (NO_DAY, undated)]
+            without[NOTHING if first.when is None else NO_START].append(id_)
+    told_of = [(why, ids) for why, ids in without.items() if ids or why in {NOTHING, NO_DAY}]
+    return Observed(found, ranged, told_of)
 
 
 def by_first(everybody: list[Followed]) -> tuple[list[Followed], list[str]]:
@@ -67,6 +98,8 @@ def by_first(everybody: list[Followed]) -> tuple[list[Followed], list[str]]:
 LATER = "later courses of a patient who counts already"
 NOTHING = "neither dates nor days of survival are recorded"
 NO_DAY = "the patient died, on a day that is not recorded"
+IN_PART = "the patient died; of the death or of the first cells no more than the month or year is known"
+NO_START = "of the first cells no more than the month or year is known"
 
 
 class Told(NamedTuple):
@@ -77,29 +110,41 @@ class Told(NamedTuple):
     dead: bool = False
 
 
-def _ended(first: Given, told: Told, death: Death | None, last: date | None) -> tuple[int | None, bool] | None:
-    """Return days until the death or the last day known, and whether it was a death; None where nothing is known."""
-    since, died_on = first.on, first.course.died_on
-    if died_on is not None and since is not None:
-        return (died_on - since).days, True
+def _until_death(first: Given, told: Told, death: Death | None) -> tuple[int, int] | None:
+    """Return the least and the most days until a death, the same where its day is known; None where nothing tells.
+
+    The record's day counts first, then the scores, then the visit or event that tells of the death.
+    """
+    spans = [one for one in (first.course.died, death.on if death is not None else None) if one is not None]
+    ranges = [one.days_since(first.when) for one in spans] if first.when is not None else []
+    if ranges and first.course.died is not None and ranges[0][0] == ranges[0][1]:
+        return ranges[0]
     if told.died is not None:
-        return told.died, True
-    if died_on is not None or death is not None or told.dead:
-        on = death.on if death is not None else None
-        by_calendar = (on - since).days if on is not None and since is not None else None
-        return by_calendar if by_calendar is not None or death is None else death.course_day, True
-    days = [(max(since, last or since) - since).days] if since is not None else []
-    days += [told.until] if told.until is not None else []
-    return (max(days), False) if days else None
+        return told.died, told.died
+    exact = next((one for one in ranges if one[0] == one[1]), None)
+    if exact is None and death is not None and death.course_day is not None:
+        exact = (death.course_day, death.course_day)
+    return exact or next(iter(ranges), None)
 
 
-def _told(data: Data) -> dict[str, Told]:
+def _until_seen(first: Given, last: date | None, by_day: Iterable[int | None]) -> int | None:
+    """Return days until the last day on which a living patient was known; None where none can be counted."""
+    since, seen = first.on, [day for day in by_day if day is not None]
+    if since is not None:
+        seen.append((max(since, last or since) - since).days)
+    return max(seen, default=None)
+
+
+def _told(data: Data) -> tuple[dict[str, Told], set[str]]:
     """Return what scores of imported courses tell of survival, and by which day something had not occurred yet.
+
+    And the visits that have a time of survival, whose own day is that of nothing else.
 
     A time and its status belong together by their visit, else by their course. A time without a status is observation.
     """
     by_visit: dict[str, dict[Any, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     until: dict[str, int] = {}
+    timed = set[str]()
     for row in data.read(
         OutcomeScore.treatment_id,
         OutcomeScore.visit_id,
@@ -116,8 +161,9 @@ def _told(data: Data) -> dict[str, Told]:
         if row.did_not_occur and row.course_day is not None:
             until[course.id] = max(row.course_day, until.get(course.id, 0))
         elif row.value is not None:
+            timed |= {row.visit_id} if row.instrument == TIME else set()
             by_visit[course.id][row.visit_id][row.instrument] = int(row.value)
-    return {id_: _together(by_visit.get(id_, {}), until.get(id_)) for id_ in {*by_visit, *until}}
+    return {id_: _together(by_visit.get(id_, {}), until.get(id_)) for id_ in {*by_visit, *until}}, timed
 
 
 def _together(visits: dict[Any, dict[str, int]], until: int | None) -> Told:
@@ -134,7 +180,7 @@ def _together(visits: dict[Any, dict[str, int]], until: int | None) -> Told:
 class Death(NamedTuple):
     """A death as a visit or an event tells of it: the day by which, of the calendar or of the course."""
 
-    on: date | None
+    on: Span | None
     course_day: int | None
 
 
@@ -144,24 +190,53 @@ def _deaths(data: Data) -> dict[str, Death]:
     visits = data.read(
         FollowUpVisit.treatment_id,
         FollowUpVisit.performed_at,
+        FollowUpVisit.precision,
         FollowUpVisit.course_day,
         where=[FollowUpVisit.alive.is_(False)],
         order=[FollowUpVisit.performed_at, FollowUpVisit.course_day, FollowUpVisit.id],
     )
-    for id_, at, course_day in visits:
-        found.setdefault(id_, Death(data.day(at), course_day))
+    for id_, at, part, course_day in visits:
+        found.setdefault(id_, Death(data.when(at, part), course_day))
     event = AdverseEvent
     for row in data.read(
-        event.treatment_id, event.ended_at, event.performed_at, event.course_day, event.outcome, event.grade,
+        event.treatment_id, event.ended_at, event.performed_at, event.precision, event.course_day, event.outcome,
+        event.grade,
         order=[event.performed_at, event.id],
     ):  # fmt: skip
         if row.outcome == "fatal" or row.grade == "5":
-            found.setdefault(row.treatment_id, Death(data.day(row.ended_at or row.performed_at), row.course_day))
+            name = "ended_at" if row.ended_at is not None else "performed_at"
+            on = data.when(getattr(row, name), row.precision, name)
+            found.setdefault(row.treatment_id, Death(on, row.course_day))
+    return found
+
+
+def _seen_by_day(data: Data, timed: set[str]) -> dict[str, list[int]]:
+    """Return the days of the course on which a patient was seen or had an event begin, up to today.
+
+    ``timed``: visits whose scores say how long the patient was observed; when they were due says nothing.
+    """
+    rows = data.read(
+        FollowUpVisit.treatment_id, FollowUpVisit.course_day,
+        where=[
+            FollowUpVisit.course_day.is_not(None), FollowUpVisit.id.not_in(timed),
+            or_(FollowUpVisit.made == "made", and_(FollowUpVisit.made.is_(None), FollowUpVisit.alive.is_(True))),
+        ],
+    )  # fmt: skip
+    rows += data.read(AdverseEvent.treatment_id, AdverseEvent.course_day, where=[AdverseEvent.course_day.is_not(None)])
+    found: dict[str, list[int]] = defaultdict(list)
+    for course, day in rows:
+        first = data.begun.get(course)
+        most = None if first is None or first.when is None else (data.today - first.when.first).days
+        if first is not None and day >= 0 and (most is None or day <= most + 1):
+            found[course].append(day)
     return found
 
 
 def _last_seen(data: Data) -> dict[str, date]:
-    """Return the last day on which a patient of a course was seen, reached, given cells or had an event begin."""
+    """Return the last day on which a patient of a course was seen, reached, given cells or had an event begin.
+
+    Of a month or a year it is the first day: on that one the patient lived.
+    """
     latest: dict[str, datetime] = {one.course.id: one.at for one in data.administrations if one.at is not None}
     rows = data.read(
         FollowUpVisit.treatment_id,

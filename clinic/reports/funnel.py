@@ -25,7 +25,7 @@ COLUMNS = (
 
 def figures(data: Data) -> Result:
     """Return for each step how many courses ordered in the period have come as far."""
-    cohort = [c for c in data.courses.values() if c.origin == "clinic" and data.within(c.ordered_on, c.id)]
+    cohort = [c for c in data.courses.values() if c.origin == "clinic" and data.within(c.ordered, c.id)]
     published = [c.id for c in data.courses.values() if c.origin != "clinic"]
     stopped = {row.treatment_id for row in data.read(Stop.treatment_id)}
     done: dict[str, set[str]] = defaultdict(set)
@@ -36,7 +36,7 @@ def figures(data: Data) -> Result:
     steps = current()
     order = [step.name for step in steps]
     far = {c.id: max((place for place, name in enumerate(order, 1) if c.id in done[name]), default=0) for c in cohort}
-    ended = {c.id for c in cohort if c.id in stopped or c.died_on is not None}
+    ended = {c.id for c in cohort if c.id in stopped or c.died is not None}
     stages = [("ordered", "Course ordered"), *((step.name, step.title) for step in steps)]
     rows: list[Row] = []
     before = [c.id for c in cohort]

@@ -106,6 +106,7 @@ def _due(data: Data, instrument: Instrument) -> list[Due]:
         FollowUpVisit.name,
         FollowUpVisit.plan_id,
         FollowUpVisit.performed_at,
+        FollowUpVisit.precision,
         FollowUpVisit.course_day,
         join=(FollowUpVisit, FollowUpVisit.id == OutcomeScore.visit_id),
         where=[OutcomeScore.instrument == instrument.key, OutcomeScore.value.is_not(None)],
@@ -137,12 +138,12 @@ def _due(data: Data, instrument: Instrument) -> list[Due]:
             found.append(Due(plan.id, course, plan.name, plan.day, base.get(course.id), value))
     for row in besides:
         course = data.courses.get(row.treatment_id)
-        if course and data.within(data.day(row.performed_at), row.visit_id):
+        if course and data.within(data.when(row.performed_at, row.precision), row.visit_id):
             found.append(Due(row.visit_id, course, row.name, row.course_day or 0, base.get(course.id), row.value))
     known = {row.visit_id for row in scores}
     for row in _told_missing(data, instrument.key):
         course = data.courses.get(row.treatment_id)
-        if course and row.id not in known and data.within(data.day(row.performed_at), row.id):
+        if course and row.id not in known and data.within(data.when(row.performed_at, row.precision), row.id):
             found.append(Due(row.id, course, row.name, row.course_day or 0, base.get(course.id), None))
     return found
 
@@ -154,6 +155,7 @@ def _told_missing(data: Data, instrument: str) -> list[Any]:
         FollowUpVisit.treatment_id,
         FollowUpVisit.name,
         FollowUpVisit.performed_at,
+        FollowUpVisit.precision,
         FollowUpVisit.course_day,
         FollowUpVisit.not_recorded,
         where=[FollowUpVisit.origin == Origin.IMPORTED, FollowUpVisit.plan_id.is_(None)],

@@ -18,6 +18,7 @@ from clinic.reports.report import count
 from clinic.treatments.models import ASA, RELATIONS, Treatment
 
 if TYPE_CHECKING:
+    from clinic.clock import Span
     from clinic.reports.data import Data, Given
     from clinic.reports.report import Value
 
@@ -27,6 +28,11 @@ RECOVERIES = {"anc": ("anc_recovered", "anc_recovery"), "platelets": ("platelets
 def quantity(value: Decimal | None, unit: str = "") -> str | None:
     """Return a figure with its unit as a form is filled in; None where none is recorded."""
     return None if value is None else f"{plain(value)} {unit}".strip()
+
+
+def told(when: Span | None) -> Value:
+    """Return a day, or no more of it than is known; None where none is recorded."""
+    return None if when is None else when.told
 
 
 def recorded(text: str | None) -> str | None:
@@ -40,12 +46,13 @@ def courses(data: Data) -> list[Filled]:
         row.id: row for row in data.read(
             Treatment.id, Treatment.height_cm, Treatment.weight_kg, Treatment.diagnosis, Treatment.condition,
             Treatment.comorbidities, Treatment.asa_class, Treatment.relation, Patient.birth_date, Patient.sex,
+            Patient.precision,
             join=(Patient, Patient.id == Treatment.patient_id),
         )
     }  # fmt: skip
     names, to_person = _names(data), _by_person(data)
     return [
-        Filled(id_, _course(about[id_], first, to_person[first.course.patient], names))
+        Filled(id_, _course(data, about[id_], first, to_person[first.course.patient], names))
         for id_, first in data.begun.items()
     ]
 
@@ -57,15 +64,16 @@ def _by_person(data: Data) -> dict[str, list[Given]]:
     return found
 
 
-def _course(row: Any, first: Given, to_person: list[Given], names: dict[str, Any]) -> dict[str, Value]:
+def _course(data: Data, row: Any, first: Given, to_person: list[Given], names: dict[str, Any]) -> dict[str, Value]:
     given = [one for one in to_person if one.course.id == first.course.id]
     before = [one for one in to_person if one.course.id != first.course.id]
-    told = list(dict.fromkeys(name for one in given if (name := names[one.product].name)))
+    names_given = list(dict.fromkeys(name for one in given if (name := names[one.product].name)))
     return {
-        "patient": first.course.patient, "infused": first.on, "born": row.birth_date,
+        "patient": first.course.patient, "infused": told(first.when),
+        "born": told(data.when(row.birth_date, row.precision, "birth_date")),
         "sex": SEXES.get(row.sex or ""), "height": quantity(row.height_cm, "cm"),
         "weight": quantity(row.weight_kg, "kg"), "first": yes_no(_is_first(first, before)),
-        "product": "; ".join(told) or None, "donor": RELATIONS.get(row.relation or ""),
+        "product": "; ".join(names_given) or None, "donor": RELATIONS.get(row.relation or ""),
         "indication": labels(CONDITIONS).get(row.condition or ""), "diagnosis": recorded(row.diagnosis),
         "illnesses": recorded(row.comorbidities), "health": ASA.get(row.asa_class or ""), "number": str(len(given)),
     }  # fmt: skip
@@ -75,15 +83,23 @@ def _is_first(first: Given, others: list[Given]) -> bool | None:
     """Whether nothing was given to the person in another course before; None where the days do not tell."""
     if not others:
         return True
-    if first.at is None or any(one.at is None for one in others):
+    order = [_order(one, first) for one in others]
+    return False if None not in order and -1 in order else None if None in order else True
+
+
+def _order(one: Given, other: Given) -> int | None:
+    """Return −1 where cells were given before others, 1 where they were not; None where the days do not tell."""
+    if one.at is None or other.at is None or one.when is None or other.when is None:
         return None
-    return not any(one.at < first.at for one in others if one.at is not None)
+    if one.on is not None and other.on is not None:
+        return -1 if one.at < other.at else 1
+    return -1 if one.when.last < other.when.first else 1 if one.when.first > other.when.last else None
 
 
 def _names(data: Data) -> dict[str, Any]:
     read = data.read(
         Product.id, Product.name, Product.cell_type, Product.source, Product.relation, Product.din, Product.division,
-        Product.collected_at, Product.frozen_at, Product.preparation, Product.volume,
+        Product.collected_at, Product.precision, Product.frozen_at, Product.preparation, Product.volume,
     )  # fmt: skip
     return {row.id: row for row in read}
 
@@ -96,7 +112,8 @@ def products(data: Data) -> list[Filled]:
         din = f"{row.din or ''} {row.division or ''}".strip()
         found.setdefault(one.product, Filled(one.product, {
             "course": one.course.id, "product": row.name, "identifiers": din or None,
-            "collected": data.day(row.collected_at), "tissue": labels(SOURCES).get(row.source or ""),
+            "collected": told(data.when(row.collected_at, row.precision, "collected_at")),
+            "tissue": labels(SOURCES).get(row.source or ""),
             "cells": labels(CELL_TYPES).get(row.cell_type or one.course.cell_type),
             "donor": RELATIONS.get(row.relation or ""), "prepared": recorded(row.preparation),
             "frozen": yes_no(row.frozen_at is not None),
@@ -125,7 +142,7 @@ def _infusion(row: Any, given: Given, product: Any) -> dict[str, Value]:
     rest = "; ".join(f"{quantity(amount, 'mL')} {fate}" for amount, fate in kept if amount) or None
     unit = DOSE_MEASURES[row.measure].unit if row.measure in DOSE_MEASURES else ""
     return {
-        "course": given.course.id, "product": product.name, "identifiers": given.product, "infused": given.on,
+        "course": given.course.id, "product": product.name, "identifiers": given.product, "infused": told(given.when),
         "whole": yes_no(whole), "rest": DOES_NOT_APPLY if whole else rest,
         "route": labels(ROUTES).get(row.route or given.course.route), "dose": quantity(row.dose, unit),
         "per_kg": quantity(row.dose_per_kg, f"{unit}/kg" if unit else ""),
@@ -139,6 +156,7 @@ def follow_up(data: Data) -> list[Filled]:
     visits = {
         row.plan_id: row for row in data.read(
             FollowUpVisit.plan_id, FollowUpVisit.performed_at, FollowUpVisit.alive, FollowUpVisit.made,
+            FollowUpVisit.precision,
             where=[FollowUpVisit.plan_id.is_not(None)],
         )
     }  # fmt: skip
@@ -151,10 +169,11 @@ def follow_up(data: Data) -> list[Filled]:
         if first is None or plan.day <= 0 or (visit is None and plan.closes_on >= data.today):
             continue
         if data.within(plan.due_on, plan.id):
-            told = _visit(data, plan, visit, first, to_person[first.course.patient])
-            told |= {"events": count(id_ for id_, on in events[first.course.id] if on is None or on <= plan.closes_on)}
-            told |= recovered.get(first.course.id, {}) if first.course.cell_type in BLOOD_FORMING else NO_BLOOD
-            found.append(Filled(plan.id, {"anc": None, "platelets": None} | told))
+            said = _visit(data, plan, visit, first, to_person[first.course.patient])
+            known = events[first.course.id]
+            said |= {"events": count(id_ for id_, on in known if on is None or on.first <= plan.closes_on)}
+            said |= recovered.get(first.course.id, {}) if first.course.cell_type in BLOOD_FORMING else NO_BLOOD
+            found.append(Filled(plan.id, {"anc": None, "platelets": None} | said))
     return found
 
 
@@ -164,25 +183,30 @@ NO_BLOOD = {"anc": DOES_NOT_APPLY, "platelets": DOES_NOT_APPLY}
 
 def _visit(data: Data, plan: Any, visit: Any, first: Given, to_person: list[Given]) -> dict[str, Any]:
     there = visit if visit is not None and visit.made == "made" else None
-    on, died = data.day(there.performed_at) if there is not None else None, first.course.died_on
-    dead = (died is not None and died <= plan.closes_on) or (visit is not None and visit.alive is False)
+    on, died = data.when(there.performed_at, there.precision) if there is not None else None, first.course.died
+    dead = (died is not None and died.last <= plan.closes_on) or (visit is not None and visit.alive is False)
+    perhaps = died is not None and died.first <= plan.closes_on
     alive = "dead" if dead else "alive" if there is not None and there.alive else None
     more = any(
-        one.course.id != first.course.id and one.on is not None and first.on is not None
-        and first.on < one.on <= plan.closes_on for one in to_person
+        one.course.id != first.course.id and one.when is not None and first.when is not None
+        and first.when.last < one.when.first and one.when.last <= plan.closes_on for one in to_person
     )  # fmt: skip
     return {
-        "course": first.course.id, "visit": plan.name, "contact": on, "alive": alive,
-        "died": died if dead else DOES_NOT_APPLY if alive else None, "more": yes_no(more),
+        "course": first.course.id, "visit": plan.name, "contact": told(on), "alive": alive,
+        "died": told(died) if dead else DOES_NOT_APPLY if alive and not perhaps else None, "more": yes_no(more),
     }  # fmt: skip
 
 
 def _events(data: Data) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = defaultdict(list)
     for row in data.read(
-        AdverseEvent.id, AdverseEvent.treatment_id, AdverseEvent.performed_at, order=[AdverseEvent.id]
+        AdverseEvent.id,
+        AdverseEvent.treatment_id,
+        AdverseEvent.performed_at,
+        AdverseEvent.precision,
+        order=[AdverseEvent.id],
     ):
-        found[row.treatment_id].append((row.id, data.day(row.performed_at)))
+        found[row.treatment_id].append((row.id, data.when(row.performed_at, row.precision)))
     return found
 
 

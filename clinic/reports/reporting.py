@@ -107,7 +107,7 @@ def figures(data: Data) -> Result:
 
 def _tallies(data: Data, *, by_fact: bool) -> tuple[dict[str, Tally], Tally]:
     """Return the facts that should be told, by group or by fact, and all; the database says which are told."""
-    chosen = {c.id: c for c in data.courses.values() if data.within(c.ordered_on, c.id)}
+    chosen = {c.id: c for c in data.courses.values() if data.within(c.ordered, c.id)}
     frozen, groups, total = _left_frozen(data), defaultdict(Tally), Tally()
     for model in MODELS:
         facts = {name: fact for name, fact in fields_of(model).items() if fact.reported}

@@ -27,6 +27,7 @@ from clinic.reports.report import Column, Figure, Report, Result, Row, count, to
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from clinic.clock import Span
     from clinic.reports.data import Data
 
 TABULATION = (
@@ -56,7 +57,7 @@ CAUSES = ("from_cells", "from_delivery", "from_harvest")
 def figures(data: Data) -> Result:
     """Return the serious events up to the data lock point by what happened, by group, or one by one."""
     every = _events(data)
-    period = [row for row in every if data.within(data.day(row.performed_at), row.id)]
+    period = [row for row in every if data.within(data.when(row.performed_at, row.precision), row.id)]
     exposed, silent = of_events(data, _exposed(data))
     listed = data.asked.options["rows"] == "line"
     rows = [_line(data, row) for row in period] if listed else _tabulated(data, period, every)
@@ -89,24 +90,24 @@ def _events(data: Data) -> list[Any]:
     read = data.read(
         AdverseEvent.id, AdverseEvent.treatment_id, AdverseEvent.term, AdverseEvent.grade, AdverseEvent.serious,
         AdverseEvent.outcome, AdverseEvent.expected, AdverseEvent.from_cells, AdverseEvent.from_delivery,
-        AdverseEvent.from_harvest, AdverseEvent.reported_on, AdverseEvent.performed_at,
+        AdverseEvent.from_harvest, AdverseEvent.reported_on, AdverseEvent.performed_at, AdverseEvent.precision,
         order=[AdverseEvent.performed_at, AdverseEvent.id],
     )  # fmt: skip
     return [
         row for row in read
-        if row.serious and row.treatment_id in data.courses and _until(data, data.day(row.performed_at))
+        if row.serious and row.treatment_id in data.courses and _until(data, data.when(row.performed_at, row.precision))
     ]  # fmt: skip
 
 
-def _until(data: Data, on: Any) -> bool:
+def _until(data: Data, on: Span | None) -> bool:
     until = data.asked.until
-    return not data.asked.dated or (on is not None and (until is None or on <= until))
+    return not data.asked.dated or (on is not None and (until is None or on.last <= until))
 
 
 def _exposed(data: Data) -> list[Any]:
     return [
         one for one in data.administrations
-        if one.course.id in data.courses and (data.asked.until is None or _until(data, one.on))
+        if one.course.id in data.courses and (data.asked.until is None or _until(data, one.when))
     ]  # fmt: skip
 
 
@@ -147,8 +148,9 @@ def _unassessed(row: Any) -> bool:
 
 def _line(data: Data, row: Any) -> Row:
     """Return one event of the line listing; its figure for the term opens the event."""
+    when = data.when(row.performed_at, row.precision)
     told = (
-        data.day(row.performed_at), row.term, GRADES.get(row.grade or ""),
+        None if when is None else when.told, row.term, GRADES.get(row.grade or ""),
         ", ".join(SERIOUS[one] for one in row.serious if one in SERIOUS),
         *(CAUSALITY.get(getattr(row, name) or "") for name in CAUSES),
         EXPECTED.get(row.expected or ""), OUTCOMES.get(row.outcome or ""), row.reported_on,

@@ -163,12 +163,15 @@ def _engraftment(course: Treatment) -> str | None:
 def _survival(course: Treatment, zone: str) -> str | None:
     died = course.patient.died_on
     if died is not None:
-        return f"Died on {wording.day(died)}"
-    chosen = select(FollowUpVisit.performed_at).where(
+        return f"Died on {wording.day(died, course.patient.precision_of('died_on'))}"
+    chosen = select(FollowUpVisit.performed_at, FollowUpVisit.precision).where(
         FollowUpVisit.treatment_id == course.id,
         FollowUpVisit.made == "made",
         FollowUpVisit.performed_at.is_not(None),
     )
     session = object_session(course)
-    last = session.scalar(chosen.order_by(FollowUpVisit.performed_at.desc()).limit(1)) if session else None
-    return None if last is None else f"Not known to have died; last seen {wording.moment(last, zone)}"
+    last = session.execute(chosen.order_by(FollowUpVisit.performed_at.desc()).limit(1)).first() if session else None
+    if last is None:
+        return None
+    seen = wording.moment(last.performed_at, zone, (last.precision or {}).get("performed_at", ""))
+    return f"Not known to have died; last seen {seen}"

@@ -139,7 +139,8 @@ def _events(data: Data) -> list[Any]:
         event.precision, event.from_cells, event.from_harvest, event.from_delivery, event.from_drug,
         event.from_disease, order=[event.performed_at, event.id],
     )  # fmt: skip
-    return [row for row in rows if row.treatment_id in data.courses and data.within(data.day(row.performed_at), row.id)]
+    chosen = [row for row in rows if row.treatment_id in data.courses]
+    return [row for row in chosen if data.within(data.when(row.performed_at, row.precision), row.id)]
 
 
 def _stages(data: Data, found: list[Any], exposed: Exposure) -> dict[str, str]:
@@ -165,8 +166,10 @@ def _stages(data: Data, found: list[Any], exposed: Exposure) -> dict[str, str]:
 
 
 def _began(data: Data, at: datetime | None, precision: dict[str, str] | None) -> Began | None:
-    on, known = data.day(at), (precision or {}).get("performed_at", "")
-    return None if at is None or on is None or known in {"month", "year"} else Began(at, on, known)
+    when = data.when(at, precision)
+    if at is None or when is None or when.day is None:
+        return None
+    return Began(at, when.day, (precision or {}).get("performed_at", ""))
 
 
 def _stage(

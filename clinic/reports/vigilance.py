@@ -69,9 +69,10 @@ def _events(data: Data, found: dict) -> tuple[list[str], list[str]]:
         AdverseEvent.from_delivery,
         AdverseEvent.from_harvest,
         AdverseEvent.performed_at,
+        AdverseEvent.precision,
     ):
         course = data.courses.get(row.treatment_id)
-        if course is None or row.serious == [] or not data.within(data.day(row.performed_at), row.id):
+        if course is None or row.serious == [] or not data.within(data.when(row.performed_at, row.precision), row.id):
             continue
         if row.serious is None:
             unknown.append(row.id)

@@ -90,6 +90,7 @@ def _visits(data: Data) -> list[Visit]:
             FollowUpVisit.plan_id,
             FollowUpVisit.made,
             FollowUpVisit.performed_at,
+            FollowUpVisit.precision,
             FollowUpVisit.recorded_at,
             where=[FollowUpVisit.plan_id.is_not(None)],
         )
@@ -107,10 +108,10 @@ def _visits(data: Data) -> list[Visit]:
         course, visit = data.courses.get(plan.treatment_id), made.get(plan.id)
         if course is None or (plan.closes_on >= data.today):
             continue
-        on = data.day(visit.performed_at) if visit is not None else None
+        on = data.when(visit.performed_at, visit.precision) if visit is not None else None
         state = "none"
         if visit is not None:
-            inside = on is not None and plan.opens_on <= on <= plan.closes_on
+            inside = on is not None and plan.opens_on <= on.first and on.last <= plan.closes_on
             state = "missed" if visit.made in {"missed", "lost"} else "in" if inside else "out"
         written = data.day(visit.recorded_at) if visit is not None else None
         found.append(

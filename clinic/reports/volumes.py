@@ -26,9 +26,10 @@ COLUMNS = (
 def figures(data: Data) -> Result:
     """Return patients and administrations of the last five calendar years by group and kind of donor."""
     since = data.today.year - YEARS + 1
-    given = [one for one in data.given if one.on is not None and one.on.year >= since]
-    undated = [one.id for one in data.given if one.on is None]
-    older = [one.id for one in data.given if one.on is not None and one.on.year < since]
+    years = [(one, one.when.year if one.when is not None else None) for one in data.given]
+    given = [one for one, year in years if year is not None and year >= since]
+    undated = [one.id for one, year in years if year is None]
+    older = [one.id for one, year in years if year is not None and year < since]
     groups: dict[str, list[Given]] = {}
     for one in given:
         groups.setdefault(data.key_of(one.course), []).append(one)

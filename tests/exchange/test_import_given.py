@@ -212,7 +212,7 @@ DIED = {"patient.died_on": lambda: f"{clock.now() - DAY:%Y-%m-%d}"}
 SURVIVAL = [
     (DIED | {"score.o.survival_days": "2", "score.o.survival_status": "0"}, "score.survival_status"),
     (DIED | {"score.o.survival_status": "0"}, "score.survival_status"),
-    (DIED | {"score.o.survival_days": "30", "score.o.survival_status": "1"}, "score.survival_days"),
+    (DIED | {"score.o.survival_days": "1", "score.o.survival_status": "1"}, "score.survival_days"),
     ({"score.o.survival_days": "3"}, "score.survival_days"),
     (DIED | {"score.o.survival_days": "4", "score.o.survival_status": "1"}, ""),
     ({"score.o.survival_days": "3", "score.p.survival_status": "0"}, ""),

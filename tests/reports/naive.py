@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 ZONE = "Europe/Berlin"
@@ -34,6 +34,27 @@ def moment(text):
 
 def day(text):
     return None if text is None else moment(text).astimezone(ZoneInfo(ZONE)).date()
+
+
+def ends(row, name):
+    """Return the first and the last day that a day or moment of a row can be; None where it has none."""
+    text = row[name]
+    if text is None:
+        return None
+    first = day(text) if ":" in text else date.fromisoformat(text)
+    known = json.loads(row.get("precision") or "{}").get(name, "").removeprefix("estimated ")
+    if known == "year":
+        return date(first.year, 1, 1), date(first.year, 12, 31)
+    if known == "month":
+        after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        return date(first.year, first.month, 1), after - timedelta(days=1)
+    return first, first
+
+
+def known_day(row, name):
+    """Return a day where all of it is known."""
+    both = ends(row, name)
+    return both[0] if both and both[0] == both[1] else None
 
 
 def calendar(text):
@@ -401,27 +422,40 @@ def visits(clinic, asked):
 
 
 def observed(clinic, asked):
-    """Return days observed and whether it ended in death, of each course begun."""
+    """Return days observed and whether it ended in death, of each course begun; none where its days are not known."""
     found, people = {}, clinic.by_id("patient")
-    scores = {}
+    by_id, scores = clinic.by_id("treatment"), {}
     for score in clinic["outcome_score"]:
         scores.setdefault(score["treatment_id"], {})[score["instrument"]] = score["value"]
-    by_id = clinic.by_id("treatment")
-    for id_, on in begun(clinic, asked).items():
-        told = scores.get(id_, {})
-        if by_id[id_]["origin"] == "imported":
-            found[id_] = (int(float(told["survival_days"])), float(told["survival_status"]) == 1)
-            continue
-        died = calendar(people[by_id[id_]["patient_id"]]["died_on"])
-        last = [on]
-        last += [d for row, d, _f in given(clinic, {}, any_time=True) if row["treatment_id"] == id_]
-        last += [
-            day(v["performed_at"])
-            for v in clinic["follow_up_visit"]
-            if v["treatment_id"] == id_ and v["made"] == "made"
-        ]
-        last += [day(e["performed_at"]) for e in clinic["adverse_event"] if e["treatment_id"] == id_]
-        found[id_] = (((died or max(last)) - on).days, died is not None)
+    timed = {score["visit_id"] for score in clinic["outcome_score"] if score["instrument"] == "survival_days"}
+    starts = {row["treatment_id"]: row for row, _on, first in given(clinic, asked, any_time=True) if first}
+    for id_ in begun(clinic, asked):
+        told, on, person = scores.get(id_, {}), known_day(starts[id_], "performed_at"), by_id[id_]["patient_id"]
+        visits = [v for v in clinic["follow_up_visit"] if v["treatment_id"] == id_]
+        events = [e for e in clinic["adverse_event"] if e["treatment_id"] == id_]
+        seen = [v for v in visits if v["made"] == "made" or (v["made"] is None and v["alive"] == 1)]
+        died = known_day(people[person], "died_on")
+        dead = people[person]["died_on"] is not None or any(v["alive"] == 0 for v in visits)
+        days = None
+        if died and on:
+            days = (died - on).days
+        elif told.get("survival_days") is not None and (dead or float(told["survival_status"]) == 1):
+            days, dead = int(float(told["survival_days"])), True
+        elif dead:
+            days = next(((known_day(v, "performed_at") - on).days for v in visits
+                         if v["alive"] == 0 and on and known_day(v, "performed_at")), None)  # fmt: skip
+        else:
+            last = [on] if on else []
+            last += [d for row, d, _f in given(clinic, {}, any_time=True) if row["treatment_id"] == id_ and on]
+            last += [day(v["performed_at"]) for v in visits if v["made"] == "made" and v["performed_at"] and on]
+            last += [day(e["performed_at"]) for e in events if e["performed_at"] and on]
+            counted = [(one - on).days for one in last]
+            counted += [v["course_day"] for v in seen if v["course_day"] is not None and v["id"] not in timed]
+            counted += [e["course_day"] for e in events if e["course_day"] is not None]
+            counted += [int(float(told["survival_days"]))] if told.get("survival_days") is not None else []
+            days = max(counted, default=None)
+        if days is not None:
+            found[id_] = (days, dead)
     return found
 
 

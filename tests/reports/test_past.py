@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from clinic import clock
 from clinic.accounts.models import Site
+from clinic.clock import said_day
 from clinic.errors import RuleBroken
 from clinic.ledger.listener import kept as as_kept
 from clinic.ledger.models import LedgerEntry, LedgerHead
@@ -218,8 +219,8 @@ def test_as_of_a_day_that_day_is_today_to_its_last_moment(client_as, day, span, 
     assert f"{first} to {last}" in told["filters"]["Period"]
     assert clock.local(datetime.fromisoformat(told["at"]), ZONE).isoformat()[:19] == f"{day}T23:59:59"
     shown = unescape(browser.get(f"/reports/activity/past?asof={day}&period={span}").text)
-    assert f"As known at the end of {clock.said_day(date.fromisoformat(day))}" in shown
-    assert f"{clock.said_day(date.fromisoformat(day))}, 23:59" in shown
+    assert f"As known at the end of {said_day(date.fromisoformat(day))}" in shown
+    assert f"{said_day(date.fromisoformat(day))}, 23:59" in shown
 
 
 def test_what_is_entered_in_the_last_moment_of_a_day_is_known_then_and_a_moment_later_is_not(session, team):
