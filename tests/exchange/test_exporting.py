@@ -370,7 +370,7 @@ def test_however_a_copy_without_names_is_asked_for_it_has_none(client_as, team, 
 
 
 @pytest.mark.rule(73)
-@pytest.mark.parametrize("asked", ["research=maybe", "research=y", "people=all", "reserch=1", "anonymous=1"])
+@pytest.mark.parametrize("asked", ["research=maybe", "research=y", "people=all", "research_=1", "anonymous=1"])
 @pytest.mark.parametrize("path", ["/exports", "/exports/patients.csv"])
 def test_what_nobody_understands_is_refused_and_no_name_goes_out(client_as, team, asked, path):
     patient(team, family_name="Unmistakable", weight=None)
