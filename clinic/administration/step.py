@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LOGS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNS = frozenset({Role.NURSE, Role.PHYSICIAN})
+THAWS = (Role.TECHNOLOGIST, Role.NURSE)
 STOP = "Stop giving these cells"
 HURRY = timedelta(hours=2)
 """From here on cells that wait come before everything else."""
@@ -97,10 +98,9 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
                 f"{given.headline()}: started, end not recorded.",
                 ("administration.finish", {"administration_id": given.id}),
             )
-            due = _thaw_end(records, given.product) or given.performed_at
-            waiting.append(
-                Action(title="Record the end", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="started")
-            )
+            over = _thaw_end(records, given.product)
+            more = {"due_at": over or given.performed_at, "due_words": "end before" if over else "started"}
+            waiting.append(Action(title="Record the end", why=why, who=tuple(LOGS), to=to, **more))
         elif not given.signed:
             why, to = (
                 f"{given.headline()}: recorded, not signed.",
@@ -124,6 +124,12 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if first := asked_first(records, product, at):
         more = {"due_at": due, "due_words": "use before"}
         return waiting + [replace(one, **more, danger=one.danger or _urgent(due, at)) for one in first]
+    if product.lies_frozen:  # the check would refuse it, after everything was asked
+        why = (
+            f"{product.name} {product.division or ''} is released and frozen: {course.title}.{which} Then two scan it."
+        )
+        to = ("products.move", {"product_id": product.id, "kind": "thawed"})
+        return [*waiting, Action(title="Thaw the cells", why=why, who=THAWS, to=to, due_at=due, due_words="use before")]
     to = ("administration.bedside", {"treatment_id": course.id})
     waiting.append(
         Action(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
@@ -12,6 +12,7 @@ from clinic.fields import fields_of
 from clinic.followup.models import PlannedVisit
 from clinic.pathway import judgement
 from clinic.pathway.order import current
+from clinic.pathway.worklist_lines import Order
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
 from clinic.release.product_state import failing
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 EMPTY = (None, "", [], {})
-SOON = timedelta(days=1)
 
 
 def rail(found: list[Standing], records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
@@ -67,9 +67,9 @@ def _day(on: date, at: datetime, zone: str) -> str:
 
 
 def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, Any] | None:
-    """Return the one next action: this person's first, else whose turn it is; what is due later comes last."""
-    waiting = [action for s in found for action in s.actions]
-    waiting.sort(key=lambda action: (not action.danger, action.due_at is not None and action.due_at > at + SOON))
+    """Return the one next action: this person's first, else whose turn it is, in the order of the worklist."""
+    order, waiting = Order(at, user.id), [action for s in found for action in s.actions]
+    waiting.sort(key=lambda act: order.key({**vars(act), "people": ""}))
     mine = next((action for action in waiting if action.is_for(user)), None)
     if mine is not None:
         return {

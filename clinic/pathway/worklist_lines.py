@@ -173,7 +173,7 @@ LONG_OVER = timedelta(days=1)
 """What was due longer ago waits with today's other tasks: it no longer goes before cells whose hours run out."""
 WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
 """Words of a moment that is no deadline: since then something waits."""
-RUNNING = ("started", "due")
+RUNNING = ("started", "end before", "due")
 """Words of cells that run, and of vital signs that are due."""
 ENDED_WORDS, RUNNING_WORDS = ([literal_column(f"'{word}'") for word in words] for words in (WAITED_SINCE, RUNNING))
 """The same as constants of a statement."""

@@ -1,0 +1,47 @@
+"""One next action, the same on Today and on the course's page: running cells come first, frozen cells are thawed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from clinic import clock
+from clinic.administration import step as giving
+from clinic.course_records import of_course
+from tests.bedside import released_product
+from tests.factories import ready_for_harvest
+from tests.safety.reacting import adverse_event
+
+HOUR = timedelta(hours=1)
+
+
+def next_of(ward, course, who="nurse"):
+    shown = ward.browser(who).get(f"/treatments/{course.id}").text
+    return shown.partition("Your next action")[2].partition("</section>")[0]
+
+
+def asked_of(ward, course):
+    ward.session.commit()
+    return {one.title for one in giving.actions(of_course(ward.session, course), clock.now())}
+
+
+@pytest.mark.rule(54)
+def test_nobody_is_sent_to_the_bedside_with_frozen_cells(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = ward.verified(released_product(mine, ward.team, frozen_at=clock.now() - HOUR))
+    assert asked_of(ward, mine) == {"Thaw the cells"}
+    ward.move("technologist", bag, "thawed", performed_at=clock.now())
+    assert asked_of(ward, mine) == {"Check at the bedside"}
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.parametrize("who", ["nurse", "physician"])
+def test_running_cells_come_before_who_must_be_told_of_a_reaction(ward, who):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = ward.verified(released_product(mine, ward.team))
+    ward.session.commit()
+    ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+    adverse_event(ward, mine, "Urticaria", seriousness="undecided", performed_at=clock.now())
+    assert "Record the end" in next_of(ward, mine, who)
