@@ -182,7 +182,7 @@ def _in_session(user: User) -> str:
 
     So nobody keeps a colleague from signing by typing wrong passwords as the second person.
     """
-    host = "" if current_user.id == user.id else f" of {current_user.id}"
+    host = "" if getattr(current_user, "id", user.id) == user.id else f" of {current_user.id}"
     return _hash(f"in a session {user.id}{host}")
 
 

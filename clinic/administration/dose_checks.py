@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, doses
 from clinic.administration.dose_change import whole_dose
-from clinic.administration.dose_window import short, window
+from clinic.administration.dose_window import Portion, short, window
 from clinic.administration.sums import DAY, dmso_at_most, given_within, used
 from clinic.fields import plain
 from clinic.patients.doubted import figures, starts
@@ -35,21 +34,6 @@ DMSO_LIMIT = Decimal(1)
 HOUR = timedelta(hours=1)
 UNBOUNDED = frozenset({">", "≥"})
 WEIGHS = (Role.NURSE, Role.PHYSICIAN)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Portion:
-    """How much of which container would be given now, mL, to a body of which weight."""
-
-    product: Product
-    volume: Decimal
-    body: Weight | None
-    at: datetime
-
-    @property
-    def kg(self) -> Decimal | None:
-        """Body weight."""
-        return self.body.kg if self.body is not None and self.body.kg else None
 
 
 def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,29 @@ from clinic.patients.doubted import alone
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
 
 if TYPE_CHECKING:
-    from clinic.administration.dose_checks import Portion
+    from datetime import datetime
+
     from clinic.administration.models import Administration
     from clinic.administration.verdict import Bedside, Verdict
+    from clinic.patients.models import Weight
+    from clinic.products.models import Product
 
 USUAL_LOW, USUAL_HIGH = Decimal("0.9"), Decimal("1.1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portion:
+    """How much of which container would be given now, mL, to a body of which weight."""
+
+    product: Product
+    volume: Decimal
+    body: Weight | None
+    at: datetime
+
+    @property
+    def kg(self) -> Decimal | None:
+        """Body weight."""
+        return self.body.kg if self.body is not None and self.body.kg else None
 
 
 def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:

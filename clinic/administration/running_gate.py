@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clinic.administration.alerts_since import tells_of_infection
-from clinic.administration.dose_checks import Portion, dmso, endotoxin, endotoxin_results, weight
-from clinic.administration.dose_window import window
+from clinic.administration.dose_checks import dmso, endotoxin, endotoxin_results, weight
+from clinic.administration.dose_window import Portion, window
 from clinic.administration.gate import donors_of_cells, identity, place, what_cells
 from clinic.administration.person_checks import GROUPS_DIFFER, INFECTION, one_record, same_identity, whole_person
 from clinic.administration.scanning import Wristband

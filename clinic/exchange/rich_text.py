@@ -35,7 +35,7 @@ class RichText:
         if kind == "rPh":
             self.spoken = False
 
-    def text(self, text: str) -> None:
+    def add(self, text: str) -> None:
         """Learn a piece of its text."""
         if self.inside:
             said = text if self.table is None else text.translate(self.table)

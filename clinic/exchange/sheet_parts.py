@@ -98,7 +98,7 @@ class Extent:
         elif (kind == "si" and self.texts) or kind == "is":
             self.lengths += [0] * self.texts
             self.rich.begin()
-            self.in_rich, self.parser.CharacterDataHandler = True, self._text if self.texts else self.rich.text
+            self.in_rich, self.parser.CharacterDataHandler = True, self._text if self.texts else self.rich.add
         elif self.in_rich:
             self.rich.element(kind, attributes)
         elif kind in BESIDE:
@@ -185,7 +185,7 @@ class Extent:
 
     def _text(self, text: str) -> None:
         self.lengths[-1] += len(text)
-        self.rich.text(text)
+        self.rich.add(text)
         if self.lengths[-1] > MOST_TEXT:
             raise RuleBroken(
                 f"{self.name} has a text of more than {MOST_TEXT:,} characters; that many fit in a cell. Shorten it."

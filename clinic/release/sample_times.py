@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import object_session
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clinic.products.models import Product
-    from clinic.release.results import QCResult
 
 
-def out_of_time(result: QCResult, label: str) -> list[str]:
+def out_of_time(result: Any, label: str) -> list[str]:
     """Return that a sample was taken before there were cells, or after they were gone (rule 69).
 
     A sample may be drawn from the run that fills the container, so the run's start counts. What came back of cells

@@ -124,7 +124,7 @@ def test_a_day_of_the_register_and_the_real_one_in_the_window_of_the_protocol_ar
     plans = {one.name: one for one in ward.session.scalars(select(PlannedVisit))}
     assert not plans
     first({"visit.course_day": "30"}, visit__w__name="Month 1")
-    assert more("scores", later({"visit.performed_at": ago(GIVEN - 33)}, visit__name="month 1")).made == {"Score": 1}
+    assert more("scores", later({"visit.performed_at": ago(GIVEN - 32)}, visit__name="month 1")).made == {"Score": 1}
     assert visits(ward) == [("Month 1", [5])]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,7 +115,7 @@ def test_a_death_before_a_visit_is_asked_about(known, more):
     more("scores", line("Month 1", visit__performed_at=ago(10), score__koos_pain="5"))
     report = more("scores", DIED, refused=True)
     assert [one.ask for one in report.problems] == ["score.survival_days"]
-    assert "day 30" in str(report.problems[0])
+    assert re.search("day 3[01]", str(report.problems[0])), "ten days ago, on the clock of the clinic"
     halves = line("Outcome", score__survival_days="20"), line("Outcome", score__survival_status="1")
     report = more("scores", *halves, refused=True)
     assert [(one.row, one.ask) for one in report.problems] == [(3, "score.survival_status")]

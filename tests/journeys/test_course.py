@@ -99,7 +99,7 @@ def when_i_decide_on_the_eligibility(me: Person, course: str) -> None:
     me.clicks("Decide")
     me.fills({"Decided at": earlier(60)})
     me.fills({"Active infection": "No", "Pregnancy": "Excluded by a test", "Malignant disease now": "No"})
-    me.fills({"Pregnancy test on": today()})
+    me.fills({"Pregnancy test on": earlier(60).rpartition(" ")[0]})
     me.fills({"The patient is eligible": "Yes"})
     me.presses("Save the decision")
     me.signs()

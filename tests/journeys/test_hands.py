@@ -108,6 +108,7 @@ def test_the_harvest_is_logged_with_the_keyboard_alone(
     when_i_tab_to(me, "Record the harvest")
     me.page.keyboard.press("Enter")
     expect(me.page.locator("h1")).to_have_text("Record a harvest")
+    expect(me.page.locator("[name=performed_at-d]")).to_be_focused()
     me.page.keyboard.type("3")
     expect(me.page.locator("[name=performed_at-d]")).to_have_value("3")  # in place of the day that stood there
     me.page.keyboard.press("Control+a")
