@@ -20,7 +20,7 @@ from clinic.clock import Span, earliest, span_in
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import Slot
 from clinic.fields import plain
-from clinic.followup.after_death import MOST, impossible_day, is_day
+from clinic.followup.after_death import CLOSE, MOST, impossible_day, is_day
 from clinic.followup.models import FollowUpVisit, OutcomeScore
 from clinic.patients.models import Patient
 from clinic.protocols.catalogues import INSTRUMENTS
@@ -67,7 +67,26 @@ def day_faults(history: Any) -> list[Fault]:
                 why = impossible_day(one.day, zero, people, today, alive=one.alive)
                 said = f"a possible day of the course: day {plain(Decimal(one.day))} {why} (rule 69)"
                 found |= {slot: said} if why else {}
+        found = _two_days(history, zero) | found
     return [history.fault(slot, said) for slot, said in found.items()]
+
+
+def _two_days(history: Any, zero: Span | None) -> dict[Slot, str]:
+    """Return the days of the course that are not those of the date beside them; the first day is 0 or 1."""
+    found = dict[Slot, str]()
+    for record in history.records:
+        slot, on = history.slots.get(record.id), None
+        if slot is None or getattr(record, "course_day", None) is None or zero is None:
+            continue
+        place = replace(slot, name="course_day")
+        given = history.given.get(place)
+        if given is not None and given.text is not None:
+            on = span_in(record, "performed_at", history.by.site.zone)
+        least, most = on.days_since(zero) if on is not None else (record.course_day, record.course_day)
+        if not least - CLOSE <= record.course_day <= most + CLOSE:
+            days = f"{least}" if least == most else f"{least} to {most}"
+            found[place] = f"day {days} of the course, which is the date beside it, or no day at all (rule 69)"
+    return found
 
 
 def _no_day(one: Told) -> str:

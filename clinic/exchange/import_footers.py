@@ -24,14 +24,23 @@ KEY = "patient.record_number"
 NAMES = ("patient.family_name", "patient.given_names")
 WHO = (*NAMES, "patient.birth_date", "patient.sex")
 """What tells who a patient is, beside the record number."""
-RECKONED = "total|totals|grand total|subtotal|sum|sums|mean|median|average|summe|gesamt|insgesamt|mittelwert|mittel"
-ALONE = f"{RECKONED}|sd|min|max|minimum|maximum|range|count|anzahl|durchschnitt|end"
+RECKONED = (
+    "total|totals|grand total|subtotal|sum|sums|mean|median|average|overall|summe|gesamt|insgesamt|zusammen|mittelwert|"
+    "mittel|standardabweichung"
+)
+ALONE = (
+    rf"{RECKONED}|sd|s\.d\.|sem|se|iqr|std|std\.? ?dev\.?|stddev|stdev|cv|ci|\d\d ?%-? ?ci|p|p-?values?|min|max|mw|"
+    r"minimum|maximum|range|count|anzahl|durchschnitt|end|all|missing|x̄|ø|mean ?± ?s\.?[de]\.?m?|"
+    r"(?:min|q1) ?[-–] ?(?:max|q3)"
+)
 SAID = (
     f"{ALONE}|n|source|sources|note|notes|nb|legend|footnote|footnotes|remark|remarks|comment|comments|abbreviations|"
     "quelle|anmerkung|anmerkungen|legende|fußnote|hinweis|bemerkung|abkürzungen|stand"
 )
 FOOTER = re.compile(
-    rf"(?:(?:{SAID})\s*[:=].*|(?:{ALONE})\W*|(?:{RECKONED})[\s(].*|[*†‡§¹²³]+\s*[^\W\d_]{{3}}.*)", re.DOTALL
+    rf"\(?(?:(?:{SAID})\s*[:=].*|(?:{SAID})\W*|(?:{RECKONED}|anzahl)[\s(]+[^\d\s].*|n\s*=.*)|[*†‡§¹²³]+\s*[^\W\d_]{{3}}.*"
+    r"|[*†‡§¹²³]+\s*p\b.*|[a-z*]\)\s.*",
+    re.DOTALL,
 )
 """A word for a total or a footnote, and what stands behind it."""
 SENTENCE = 4
@@ -60,13 +69,20 @@ def _faults(table: Table, mapping: Mapping) -> Iterator[Fault]:
     some = who and any(_told(cells, who) for _number, (_row, cells) in table.rows.numbered())
     for _number, (row, cells) in table.rows.numbered():
         key = next(iter(_told(cells, keys).items()), None)
-        if some and not _told(cells, who) and (key or not keys):
+        if some and not _told(cells, who):
             column, text = key or next(((name, text) for name, text in cells.items() if text), ("", ""))
             if text:
                 yield _asked(row, column, text, "a patient: the row has nothing else that says who it is")
             continue
         if key is not None and is_footer(key[1]):
             yield _asked(row, *key, "the record number of a patient: this looks like a total or a footnote")
+            continue
+        if (
+            key is None
+            and keys
+            and (title := next((at for at in _told(cells, names).items() if is_footer(at[1])), None))
+        ):
+            yield _asked(row, *title, "the name of a patient: this looks like a total or a footnote")
             continue
         for column, text in _told(cells, keys | names).items():
             what = "a record number" if column in keys else "a name"

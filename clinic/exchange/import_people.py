@@ -98,8 +98,8 @@ class KnownPeople:
     def learn(self, row: int, records: Iterable[Patient]) -> None:
         """Know the people of a row too, so that a later row of the same table is told that it may be one of them."""
         for one in records:
-            if one.birth_date is not None:
-                key = (name_key(one.family_name, one.given_names), one.birth_date)
+            key = (name_key(one.family_name, one.given_names), one.birth_date)
+            if one.birth_date is not None and key[0]:  # whoever has no name is like nobody
                 self._keep(key, f"{_short(one.display_name)} of row {row}", "")
 
     def _keep(self, key: Any, said: str, patient_id: str) -> None:

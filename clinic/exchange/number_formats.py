@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ACCOUNTS = '_(* #,##0.00_);_(* \\(#,##0.00\\);_(* "-"??_);_(@_)'
-BUILT_IN = {9: "0%", 10: "0.00%", 41: ACCOUNTS, 42: ACCOUNTS, 43: ACCOUNTS, 44: ACCOUNTS, **date_formats.DATES}
-"""The formats that a file need not spell out and that show more than the number."""
+FIGURES = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
+BUILT_IN = FIGURES | {41: ACCOUNTS, 42: ACCOUNTS, 43: ACCOUNTS, 44: ACCOUNTS, **date_formats.DATES}
+"""The formats that a file need not spell out and that show another text than the number."""
 MOST_STYLES = 65_536
 """Styles of cells, as spreadsheet programs allow."""
 MOST_CODE = 1_000

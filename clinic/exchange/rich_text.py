@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-RAISED = str.maketrans("0123456789+-−=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾")
-LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+
+class _Marked(dict[int, str]):
+    """Signs as they stand above or below the line; what has none is marked, and stays apart from what it is at."""
+
+    def __init__(self, plain: str, moved: str, mark: str) -> None:
+        super().__init__({ord(one): other for one, other in zip(plain, moved, strict=True)})
+        self.mark = mark
+
+    def __missing__(self, code: int) -> str:
+        one = chr(code)
+        return f"{self.mark}{one}" if one.isalnum() else one
+
+
+RAISED = _Marked("0123456789+-−=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾", "^")
+LOWERED = _Marked("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎", "_")
 KINDS = {"superscript": RAISED, "subscript": LOWERED}
 
 
@@ -16,7 +29,7 @@ class RichText:
     def begin(self) -> None:
         """Begin with the next text."""
         self.parts: list[str] = []
-        self.table: dict[int, int] | None = None
+        self.table: _Marked | None = None
         self.differs = self.inside = self.spoken = False
 
     def element(self, kind: str, said: dict[str, str]) -> None:

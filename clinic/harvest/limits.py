@@ -224,7 +224,8 @@ def volumes(harvest: Any) -> list[Question]:
 
 def times(harvest: Any) -> list[Question]:
     """Return that a collection ended in the minute in which it began."""
-    if harvest.ended_at is None or harvest.ended_at != harvest.performed_at:
+    in_part = harvest.precision_of("ended_at") or harvest.precision_of("performed_at")
+    if harvest.ended_at is None or harvest.ended_at != harvest.performed_at or in_part:
         return []
     return [
         Question("ended_at", "The end is the same as the start. Is this right?", "A collection takes some minutes.")

@@ -218,11 +218,12 @@ def _seen_by_day(data: Data, timed: set[str]) -> dict[str, list[int]]:
     rows = data.read(
         FollowUpVisit.treatment_id, FollowUpVisit.course_day,
         where=[
-            FollowUpVisit.course_day.is_not(None), FollowUpVisit.id.not_in(timed),
+            FollowUpVisit.course_day.is_not(None), FollowUpVisit.performed_at.is_(None), FollowUpVisit.id.not_in(timed),
             or_(FollowUpVisit.made == "made", and_(FollowUpVisit.made.is_(None), FollowUpVisit.alive.is_(True))),
         ],
     )  # fmt: skip
-    rows += data.read(AdverseEvent.treatment_id, AdverseEvent.course_day, where=[AdverseEvent.course_day.is_not(None)])
+    undated = [AdverseEvent.course_day.is_not(None), AdverseEvent.performed_at.is_(None)]
+    rows += data.read(AdverseEvent.treatment_id, AdverseEvent.course_day, where=undated)
     found: dict[str, list[int]] = defaultdict(list)
     for course, day in rows:
         first = data.begun.get(course)

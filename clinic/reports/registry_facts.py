@@ -100,6 +100,7 @@ def _names(data: Data) -> dict[str, Any]:
     read = data.read(
         Product.id, Product.name, Product.cell_type, Product.source, Product.relation, Product.din, Product.division,
         Product.collected_at, Product.precision, Product.frozen_at, Product.preparation, Product.volume,
+        Product.origin,
     )  # fmt: skip
     return {row.id: row for row in read}
 
@@ -116,7 +117,7 @@ def products(data: Data) -> list[Filled]:
             "tissue": labels(SOURCES).get(row.source or ""),
             "cells": labels(CELL_TYPES).get(row.cell_type or one.course.cell_type),
             "donor": RELATIONS.get(row.relation or ""), "prepared": recorded(row.preparation),
-            "frozen": yes_no(row.frozen_at is not None),
+            "frozen": None if row.frozen_at is None and row.origin == "imported" else yes_no(row.frozen_at is not None),
         }))  # fmt: skip
     return list(found.values())
 

@@ -111,6 +111,16 @@ def test_a_wide_row_is_judged_so_too(take, facts, column):
     assert "rule 69" in " ".join(map(str, report.problems)) or not column
 
 
+@pytest.mark.rule(69, by="import")
+@pytest.mark.parametrize(("kind", "beside"), [("scores", VISIT), ("events", EVENT)])
+@pytest.mark.parametrize(("day", "refused"), [("22", False), ("21", False), ("23", False), ("400", True), ("0", True)])
+def test_a_day_of_the_course_is_the_date_beside_it_or_refused(take, more, kind, beside, day, refused):
+    part = "visit" if kind == "scores" else "event"
+    assert not take(OLD).refused
+    report = more(kind, beside | {f"{part}.performed_at": ago(618)[:10], f"{part}.course_day": day}, refused=refused)
+    assert {one.column for one in report.problems} == ({f"{part}.course_day"} if refused else set()), report.sentences()
+
+
 DEATH = OLD | {"patient.died_on": ago(609)[:10]}
 """On day 31."""
 

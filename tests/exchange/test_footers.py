@@ -70,6 +70,24 @@ def test_a_number_of_a_patient_is_no_footnote(number):
     assert not is_footer(number)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Overall", "All", "SEM", "IQR", "Std. dev.", "StdDev", "95% CI", "95 %-CI", "p-value", "Mean±SD", "Mean ± SD",
+        "Min–Max", "(n=12)", "a) see text", "*p < 0.05", "x̄", "Ø", "MW", "Standardabweichung", "Zusammen", "Notes",
+        "Anzahl Patienten", "Missing", "Total (n=2)", "Grand total",
+    ],
+)  # fmt: skip
+def test_what_stands_below_a_table_is_no_number_of_a_patient(text):
+    assert is_footer(text)
+
+
+@pytest.mark.parametrize("row", [";;;142;", ";Mean;;71;", ";Total;male;142;"])
+def test_a_total_with_a_blank_number_is_asked_about(session, team, table, row):
+    report = run(session, team, table(HEAD, *GOOD, row))
+    assert [(one.row, one.ask) for one in report.problems] == [(4, "row.patient")], report.sentences()
+
+
 def test_people_called_null_and_nan_come_in(session, team, table):
     file = table(HEAD, "A-1;Null;male;70;2020-03-04", "A-2;Nan;female;71;2020-03-04", "A-3;Sum;female;71;2020-03-04")
     assert not run(session, team, file).refused

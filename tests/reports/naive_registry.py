@@ -70,7 +70,8 @@ def form_4003(clinic, asked):
         cells = product["cell_type"] or cells_of(clinic, row["treatment_id"])
         number = f"{product['din'] or ''}{product['division'] or ''}"
         told = [product["name"], product["collected_at"], product["source"], cells, number, product["relation"],
-                product["preparation"]]  # fmt: skip
+                product["preparation"],
+                product["frozen_at"] or ("no" if product["origin"] == "clinic" else None)]  # fmt: skip
         found[product["id"]] = blanks(told)
     return {"blank": found}
 
