@@ -77,8 +77,3 @@ def settled(records: CourseRecords, product: Product, at: datetime) -> bool:
     if last is None or last.outdated(records):
         return False
     return not held_because(records, product, at) or not last.releases
-
-
-def to_decide(points: Sequence[Point]) -> list[Point]:
-    """Return what speaks against a product for good: quality decides on it, and no test that is awaited helps."""
-    return [point for point in points if not point.may_wait and not point.waits]

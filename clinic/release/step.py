@@ -22,7 +22,7 @@ from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
-from clinic.release.points import ACCEPTING, points_of
+from clinic.release.points import ACCEPTING, Point, points_of, to_decide
 from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unanswered
 from clinic.release.results import QCResult, standing
 from clinic.requests.models import Request
@@ -198,6 +198,16 @@ def informed(records: CourseRecords, product: Product) -> list[Action]:
     ]  # fmt: skip
 
 
+def without_date(product: Product, point: Point) -> Blocked:
+    """Return that the date is missing from which its end follows, with who enters it and where (rule 50)."""
+    own = point.unset == product.id
+    return Blocked(
+        rule=point.rule, because=point.sentence, who=LABORATORY if own else (Role.NURSE, Role.PHYSICIAN),
+        fix=("record_pages.amendment", {"record_id": point.unset}),
+        fix_label="Set “Use before”" if own else "Record the end of the collection",
+    )  # fmt: skip
+
+
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
@@ -214,10 +224,15 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
         why = f"{name}: {changed[0]} The release is no longer valid (rule 46)."
         return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
-    bad = [point for point in points if point not in missing and not (point.may_wait or point.waits or point.of_kin)]
+    bad = [point for point in to_decide(points) if point not in missing and not point.of_kin]
     if bad:
         why = f"{name}: {len(bad)} out of limits. {bad[0].sentence}"
         return [act(title="Decide on the failing product", why=why, who=tuple(LOGS), to=to, danger=True)]
+    unset = next((point for point in points if point.unset), None)
+    if unset is not None:
+        one = without_date(product, unset)
+        to = ("record_pages.amendment", {"record_id": unset.unset})
+        return [act(title=one.fix_label, why=f"{name}: {one.because}", who=one.who, to=to)]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
         to = ("release.results", {"product_id": product.id, "add": "1"})

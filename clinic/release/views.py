@@ -18,10 +18,10 @@ from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.release import signing
 from clinic.release.carried import judged_results
-from clinic.release.decision_form import decision_form, settled, to_decide
+from clinic.release.decision_form import decision_form, settled
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
-from clinic.release.points import RELEASING, hands_on, points_of, workings_of
+from clinic.release.points import RELEASING, hands_on, points_of, to_decide, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
@@ -223,7 +223,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
     records = around(db.session(), product)
     found, points = records.on(product, QCResult), points_of(records, product, at)
     gate, bad = before(records, product, at), to_decide(points)
-    missing = gate + [signing.blocked_by(product, point) for point in points if point not in bad]
+    missing = gate + [signing.blocked_by(product, point, user.role) for point in points if point not in bad]
     had_a_hand = user.is_among(hands_on(records, product))
     form.offer_possible(gate, points, found, acceptable=stops_processing(records, product, at))
     return {
