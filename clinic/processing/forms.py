@@ -97,6 +97,11 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
         self.prefill("preparation", says.preparation, "from the protocol")
         self.prefill("vehicle", says.vehicle or None, "from the protocol")
 
+    def leave_out(self, expired: list[str]) -> None:
+        """Say under the containers which are not offered, and why."""
+        box = self._fields["inputs"]
+        box.hint = " ".join([f"{box.hint}.", "Not offered:", *expired]) if expired else box.hint
+
 
 def banked_versions() -> list[tuple[str, str]]:
     """Return the published versions under which cells may be banked: those for a donor's cells."""

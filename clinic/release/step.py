@@ -71,6 +71,14 @@ def before(records: CourseRecords, product: Product, at: datetime) -> list[Block
     ]  # fmt: skip
 
 
+def only_no(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+    """Return why nothing is left but to hold or to reject: its time is over, or the consent is gone (rules 15, 50)."""
+    if product.given or product.discarded:
+        return []
+    found = [reason.because for reason in RELEASE.forbidden(records, at)] if records.course is not None else []
+    return ([expiry_words(records, product)] if product.expired(at) else []) + list(dict.fromkeys(found))
+
+
 def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
     """Ask for each donor in the ancestry of a product whether the cells may be used (rules 4, 17 to 20)."""
     if records.course is not None:
@@ -111,13 +119,13 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
     held = [reason for product in left for reason in held_because(records, product, at)]
     over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
     if not held and over and all(released(records, product) is not None for product in over):
-        return [Blocked(because=_expired(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
+        return [Blocked(because=expiry_words(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
     because = held[0] if held else "No product of this course is released."
     return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
 
 
-def _expired(records: CourseRecords, product: Product) -> str:
-    """Return why a released product can no longer be given: the time after its thaw, or its expiry, is over."""
+def expiry_words(records: CourseRecords, product: Product) -> str:
+    """Return why a product can no longer be given: the time after its thaw, or its expiry, is over."""
     end = wording.moment(product.end, records.zone)
     return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
