@@ -178,7 +178,7 @@ def _too_few(records: CourseRecords, product: Product, at: datetime) -> list[Poi
     per_kg = sum((one.amount or Decimal(0) for one in counted), Decimal(0)) / kg
     if per_kg >= CD34_LEAST:
         return []
-    total = figures(per_kg)
+    total = figures(per_kg, CD34_LEAST)
     sentence = f"CD34+ cells collected in all: {total} ×10⁶/kg, below {CD34_LEAST} ×10⁶/kg: plan another session."
     return [Point(test="", sentence=sentence, breaks=33)]
 
