@@ -40,6 +40,7 @@ def figures(value: Decimal, limit: Decimal | None = None) -> str:
     ``limit``: what it is compared with; a figure that would read as the limit and is another keeps the digits that
     tell them apart.
     """
+    said = Decimal(0)
     for digits in range(2, 12):
         said = Decimal(0) if value == 0 else value.quantize(Decimal(1).scaleb(min(0, value.adjusted() - digits)))
         if said != limit or value == limit:
