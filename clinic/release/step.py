@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.consent.models import ended, valid
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
 from clinic.patients.models import Patient
@@ -75,8 +76,10 @@ def only_no(records: CourseRecords, product: Product, at: datetime) -> list[str]
     """Return why nothing is left but to hold or to reject: its time is over, or the consent is gone (rules 15, 50)."""
     if product.given or product.discarded:
         return []
-    found = [reason.because for reason in RELEASE.forbidden(records, at)] if records.course is not None else []
-    return ([expiry_words(records, product)] if product.expired(at) else []) + list(dict.fromkeys(found))
+    found = [expiry_words(records, product)] if product.expired(at) else []
+    if records.course is not None and ended(records, at) is not None and valid(records, at) is None:
+        found.append("The patient withdrew the consent to this treatment.")
+    return found
 
 
 def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from clinic import wording
+from clinic.eligibility.models import Eligibility
 from tests.bedside import released_product
 from tests.factories import harvested, ready_for_harvest
 from tests.reading import Page
@@ -84,3 +86,13 @@ def test_the_form_says_which_bag_is_too_old_to_be_offered(ward, fresh):
     page = Page.of(ward.browser("technologist").get(f"/treatments/{mine.id}/processing/new").text)
     assert f"Not offered: {old.name} {old.division or ''}".strip() in page
     assert all(box.get("value") != old.id for box in page.inputs if box.get("name") == "inputs")
+
+
+@pytest.mark.rule(23)
+def test_what_a_physician_can_still_decide_stays_open_with_its_way_out(ward, made):
+    decided = ward.session.scalars(select(Eligibility).where(Eligibility.treatment_id == made.treatment_id)).one()
+    assert ward.amend("physician", decided, anti_inflammatory="Ibuprofen, last week").status_code == 303, ward.refused
+    page = release_page(ward, made)
+    assert "Still open" in page
+    assert "rule 23" in page.html.partition("Still open")[2].partition("</section>")[0]
+    assert "reject or hold" not in page
