@@ -34,7 +34,8 @@ def words(fact: Field, value: Any, zone: str, precision: str = "") -> Any:
     if isinstance(value, date):
         return wording.day(value, precision)
     if isinstance(value, Decimal):
-        return units(wording.quantity(value, fact.unit))
+        counted = wording.POWER.search(fact.unit) is not None  # zeros behind a count say nothing of how exact it is
+        return units(wording.quantity(value.normalize() if counted else value, fact.unit))
     said = fact.words(value)
     return units(f"{said} {fact.unit}".strip()) if said else ""
 

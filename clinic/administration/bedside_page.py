@@ -215,7 +215,8 @@ def times(given: Administration) -> list[tuple[str, datetime, str]]:
 def rested_on(records: CourseRecords, given: Administration) -> list[tuple[str, str, str, str, bool]]:
     """Return what the giving rested on: what, its words, who and when, where it is shown, as it should be.
 
-    A release under a condition or by exception stays marked here (hazard H26).
+    The words of a release say what they are about: “Released: conforms”. One under a condition or by exception stays
+    marked here (hazard H26).
     """
     at, found = given.performed_at, []
     if at is None:
@@ -226,7 +227,7 @@ def rested_on(records: CourseRecords, given: Administration) -> list[tuple[str, 
         plainly = release.decision == "conforms"
         words = release.headline() if plainly or not release.reason else f"{release.headline()}. {release.reason}"
         to = url_for("release.release", product_id=given.product_id)
-        found.append(("Release", words, release, to, plainly))
+        found.append(("", words, release, to, plainly))
     consent = valid(records, at)
     if consent is not None:
         to = url_for("consent.show", consent_id=consent.id)

@@ -115,7 +115,8 @@ class AdministrationForm(
             self._fields[name].required = False
         self._premedication(course.says.premedication)
         self._fields["because"].required = bool(warnings)
-        self._fields["because"].hint = "; ".join(f"{w.check}: {w.left}" for w in warnings)
+        said = "; ".join(f"{w.check.lower()}, {w.left}" if w.left else w.check.lower() for w in warnings)
+        self._fields["because"].hint = f"Say why you give the cells in spite of: {said}"
         if not warnings:
             del self._fields["because"]
 

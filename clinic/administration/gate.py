@@ -268,10 +268,10 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
                 "Thawed",
                 54,
                 "The product was frozen, and no thaw is recorded.",
-                "no",
-                "yes",
+                "no (needed: yes)",
                 who=(Role.TECHNOLOGIST, Role.NURSE),
-                fix=("products.show", {"product_id": product.id}),
+                fix=("products.move", {"product_id": product.id, "kind": "thawed"}),
+                fix_label="Record the thaw",
             )
         return
     minutes = int((at - product.thawed_at).total_seconds() // 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import object_session
 
 from clinic import clock
 from clinic.fields import Range, plain
-from clinic.form_fields import DecimalField, SelectField, StringField
+from clinic.form_fields import DateField, DateTimeField, DecimalField, SelectField, StringField
 from clinic.forms import Live, RecordForm, form_for
 from clinic.harvest.limits import most_per_kg, planned_sources, ratios
 from clinic.harvest.models import DAY, Harvest
@@ -28,7 +29,17 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
-class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
+class TimeOutField(DateTimeField):
+    """When the team held the time-out. Its day is filled in, so today without a time says nothing yet."""
+
+    def read_parts(self, typed: list[str]) -> datetime | None:
+        """Return the moment; None where only today's date stands there."""
+        if not typed[3] and DateField.read_parts(self, typed) == clock.today(self._form.zone):
+            return None
+        return super().read_parts(typed)
+
+
+class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out_at": TimeOutField})):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
 
     def plan(self, course: Treatment, earlier: Callable[[], Sequence[Harvest]] = list) -> None:
@@ -72,9 +83,12 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
 
 
 def ask_start(form: RecordForm) -> None:
-    """Fill in the day of the start and ask for its time: at the end of a collection “now” is the end alone."""
-    box: Any = form["performed_at"]
-    box.parts["t"], box.filled = "", "prefilled: today"
+    """Fill in the day of start and time-out and ask for the time: at the end of a collection “now” is the end alone."""
+    for name in ("performed_at", "time_out_at"):
+        box: Any = form[name]
+        if not box.raw_data:
+            box.show(clock.now())
+            box.parts["t"], box.filled = "", "prefilled: today"
 
 
 def second_person(form: RecordForm) -> None:

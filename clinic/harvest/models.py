@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 CRITICAL = frozenset({"performed_at", "ended_at", "volume", "source"})
 DAY = timedelta(hours=24)
 WITH_ANTICOAGULANT = ("anticoagulant", *(key for key in ANTICOAGULANTS if key != "none"))
+WITH_FASTING = ("anaesthesia", *(key for key, one in ANESTHESIA.items() if one.fasting))
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
 
 
@@ -89,7 +90,10 @@ class Harvest(Record):
     anaesthesia: Mapped[str | None] = field(
         "Anesthesia", reported=True, choices=labels(ANESTHESIA), required=True, section="Method"
     )
-    fasting: Mapped[str | None] = field("Fasting", choices=FASTING, conditional=True, section="Method")
+    fasting: Mapped[str | None] = field(
+        "Fasting", choices=FASTING, conditional=True, section="Method", asked_if=WITH_FASTING,
+        hint="Required with this anesthesia",
+    )  # fmt: skip
     weight_kg: Mapped[Decimal | None] = field(
         "Body weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Method",
         conditional=True, info=ADDED, hint="On the day of the harvest. Limits per kg are judged by it",

@@ -8,7 +8,15 @@ from sqlalchemy import select
 
 from clinic.extensions import db
 from clinic.fields import Range, plain
-from clinic.form_fields import DecimalField, IntegerField, MultiSelectField, SelectField, StringField, YesNoField
+from clinic.form_fields import (
+    DateTimeField,
+    DecimalField,
+    IntegerField,
+    MultiSelectField,
+    SelectField,
+    StringField,
+    YesNoField,
+)
 from clinic.forms import RecordForm, form_for
 from clinic.processing.counts import InProcessCount
 from clinic.processing.models import Manipulation, ProcessingRun
@@ -89,6 +97,11 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
         self.prefill("preparation", says.preparation, "from the protocol")
         self.prefill("vehicle", says.vehicle or None, "from the protocol")
 
+    def leave_out(self, expired: list[str]) -> None:
+        """Say under the containers which are not offered, and why."""
+        box = self._fields["inputs"]
+        box.hint = " ".join([f"{box.hint}.", "Not offered:", *expired]) if expired else box.hint
+
 
 def banked_versions() -> list[tuple[str, str]]:
     """Return the published versions under which cells may be banked: those for a donor's cells."""
@@ -147,6 +160,16 @@ class FinishForm(form_for(ProcessingRun, only=("ended_at", "added_volume", "wast
             self.prefill(field.short_name, getattr(run, field.short_name))
 
 
+def has_no_end(run: ProcessingRun) -> bool:
+    """Whether the protocol of a run sets no end for what comes out of it as it is now, so that somebody has to."""
+    if run.follows is None:
+        return False
+    expiry, cold = run.follows.says.expiry, run.cold
+    if cold.frozen_at is not None or cold.thawed_at is not None:
+        return expiry.thaw_minutes is None and (expiry.frozen_days is None or cold.frozen_at is None)
+    return expiry.fresh_hours is None
+
+
 class OutputForm(RecordForm):
     """One container that came out, or several alike."""
 
@@ -167,9 +190,19 @@ class OutputForm(RecordForm):
         "Storage temperature", unit="°C", possible=Range(-200, 60), section="Where", conditional=True
     )
 
+    expires_at = DateTimeField(
+        "Use before",
+        past=False,
+        section="Product",
+        rule=50,
+        hint="The protocol sets no end: without one nothing is released. Leave blank what is frozen later",
+    )
+
     def plan(self, run: ProcessingRun) -> None:
-        """Fill in the proper name, what is counted, and what the balance leaves."""
+        """Fill in the proper name, what is counted, and what the balance leaves; ask for the end that nothing sets."""
         says = run.follows.says if run.follows else None
+        if not has_no_end(run):
+            del self.expires_at
         source = run.inputs[0].product.source if run.inputs else None
         self.prefill("alike", 1, "prefilled: one")
         if says is None:

@@ -168,13 +168,43 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         if not ready or PROCESSING.reasons(records, at):
             return []
         ready = [p for p in ready if not any(withheld(records, p, at) for withheld in WITHHELD)]
+        lost = [p for p in ready if p.end is not None and p.end <= at]
+        ready = [p for p in ready if p not in lost]
         if not ready:
-            return []
+            return [_lost(records, product) for product in lost]
         why = f"{ready[0].headline()}: collected and signed, for {course.title}."
         due = min((p.end for p in ready if p.end is not None), default=None)
         to = ("processing.new", {"treatment_id": course.id})
-        return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before")]
+        act = Action(title="Process the cells", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before")
+        return [act, *(_lost(records, product) for product in lost)]
     return [_open(records, run) for run in runs if not closed(run)]
+
+
+def expired_words(product: Product, zone: str) -> str:
+    """Return which container expired, and when."""
+    return f"{product.name} {product.division or ''}".strip() + f" expired at {wording.moment(product.end, zone)}."
+
+
+def nothing_to_take(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Return why no container of a course can go into a run, each that expired by name (rule 50)."""
+    left = [one for one in records.of(Product) if one.left > 0 and not (one.given or one.discarded)]
+    if not left:
+        because = "Nothing is left to process: every container was processed, given or discarded."
+        return [Blocked(because=because, fix=("processing.index", {"treatment_id": records.course.id}))]
+    return [
+        Blocked(
+            rule=50, because=f"{expired_words(one, records.zone)} Expired cells are not processed.",
+            who=(Role.QUALITY,), fix=("release.release", {"product_id": one.id}), fix_label="Open the release",
+        )
+        for one in left if one.expired(at)
+    ]  # fmt: skip
+
+
+def _lost(records: CourseRecords, product: Product) -> Action:
+    """Return that starting cells expired before anybody processed them: quality rejects them (rule 50)."""
+    why = f"{expired_words(product, records.zone)} Nobody processed it in time."
+    to = ("release.release", {"product_id": product.id})
+    return Action(title="Decide on the expired cells", why=why, who=(Role.QUALITY,), to=to, danger=True)
 
 
 def _open(records: CourseRecords, run: ProcessingRun) -> Action:

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
 from clinic.processing.closing import LOSS_TO_EXPLAIN
 from clinic.processing.counts import InProcessCount
@@ -28,7 +28,7 @@ from clinic.processing.forms import (
 )
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.processing.receiving import BOXES, receive
-from clinic.processing.step import LOGS, PROCESSING, closed
+from clinic.processing.step import LOGS, PROCESSING, closed, expired_words, nothing_to_take
 from clinic.products.models import Product
 from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.protocols.models import ProtocolVersion
@@ -108,7 +108,10 @@ def _line(run: ProcessingRun) -> list[Any]:
 def new(treatment_id: str) -> Answer:
     """Start a run for a course."""
     course = get_or_404(Treatment, treatment_id)
-    PROCESSING.admit(of_course(db.session(), course), by=me(), at=clock.now())
+    records = of_course(db.session(), course)
+    PROCESSING.admit(records, by=me(), at=clock.now())
+    if not _available(course):
+        raise StepBlocked(PROCESSING.title, nothing_to_take(records, clock.now()))
     return _begin(course, back_url=url_for("pathway.course", treatment_id=course.id))
 
 
@@ -123,6 +126,7 @@ def _begin(course: Treatment | None, *, back_url: str) -> Answer:
     version = course.protocol_version if course else None
     form = form_of(RunForm, people=LOGS, about={"treatment": course, "protocol_version": version})
     form.plan(course.says if course else None, _available(course), banked_versions() if course is None else [])
+    form.leave_out(_too_late(course) if course else [])
     if form.validate_on_submit():
         with refusals_to(form):
             run = _begun(course, form.facts())
@@ -166,6 +170,13 @@ def _available(course: Treatment | None) -> list[Product]:
         for product in found
         if product.left > 0 and not (product.given or product.discarded or product.expired(at))
     ]
+
+
+def _too_late(course: Treatment) -> list[str]:
+    """Return which containers of a course are not offered because they expired, each in a sentence."""
+    found, at = of_course(db.session(), course).of(Product), clock.now()
+    gone = [one for one in found if one.expired(at) and one.left > 0 and not (one.given or one.discarded)]
+    return [expired_words(one, zone()) for one in gone]
 
 
 @bp.get("/runs/<run_id>")

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clinic.records import Amendment
 
 CRITICAL = frozenset({"volume", "amount", "measure", "cell_type", "source", "relation"})
@@ -18,3 +20,14 @@ def lasts_longer(correction: Amendment) -> bool:
         return False
     before, after = correction.changes["expires_at"]
     return None in {before, after} or datetime.fromisoformat(after) > datetime.fromisoformat(before)
+
+
+def confirmed_by_another(corrections: Sequence[Amendment]) -> list[Amendment]:
+    """Return which corrections of a container, in their order, a second person confirms (rules 1, 36, 38, 50).
+
+    The first end of a container that never had one is an entry: before it nothing could be given at all, or it could
+    be given for longer, and no end is later than the protocol allows. An end that was taken away and set anew is none.
+    """
+    ends = [one for one in corrections if "expires_at" in one.changes]
+    entry = ends[0] if ends and ends[0].changes["expires_at"][0] is None else None
+    return [one for one in corrections if one.corrects(CRITICAL) or (lasts_longer(one) and one is not entry)]

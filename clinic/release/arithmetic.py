@@ -34,11 +34,18 @@ class Working:
         return f"{self.label}: {self.text} = {self.result}, limit {self.limit}."
 
 
-def figures(value: Decimal) -> str:
-    """Return a quantity to four significant figures, without needless zeros."""
-    if value == 0:
-        return "0"
-    return plain(value.quantize(Decimal(1).scaleb(value.adjusted() - 3)).normalize())
+def figures(value: Decimal, limit: Decimal | None = None) -> str:
+    """Return a quantity to three significant figures, without needless zeros; nothing before the point is rounded.
+
+    ``limit``: what it is compared with; a figure that would read as the limit and is another keeps the digits that
+    tell them apart.
+    """
+    said = Decimal(0)
+    for digits in range(2, 12):
+        said = Decimal(0) if value == 0 else value.quantize(Decimal(1).scaleb(min(0, value.adjusted() - digits)))
+        if said != limit or value == limit:
+            break
+    return plain(Decimal(format(said.normalize(), "f")))
 
 
 def endotoxin_per_kg(
@@ -62,7 +69,7 @@ def endotoxin_per_kg(
             Working(
                 label="Endotoxin for this patient",
                 text=f"{sign}{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg",
-                result=f"{sign}{figures(per_kg)} EU/kg",
+                result=f"{sign}{figures(per_kg, limit)} EU/kg",
                 limit=f"{plain(limit)} EU/kg ({within(ROUTES[route or ''].label)})",
                 good=judge(reading.comparator, per_kg, Range(None, limit)),
             )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
     from clinic.release.points import Point
-    from clinic.steps import Blocked
 
 ALWAYS, TOLD = ("decision", "reason"), ("physician_told",)
 """Boxes of every decision, and of a condition or an exception; the others belong to an exception."""
@@ -42,11 +41,12 @@ class DecisionForm(
         }
 
     def offer_possible(
-        self, gate: Sequence[Blocked], points: list[Point], results: list[QCResult], *, acceptable: bool
+        self, gate: Sequence[object], points: list[Point], results: list[QCResult], *, acceptable: bool
     ) -> None:
         """Offer the decisions that can be taken now; what was chosen stays, so that its refusal has a box.
 
-        ``acceptable``: something holds what was collected, so that quality may accept it for processing.
+        ``gate``: what has to come before a release. ``acceptable``: something holds what was collected, so that
+        quality may accept it for processing.
         """
         chosen = self._fields["decision"].text
         possible = [
@@ -56,7 +56,7 @@ class DecisionForm(
 
 
 def _possible(
-    key: str, gate: Sequence[Blocked], points: list[Point], results: list[QCResult], *, acceptable: bool
+    key: str, gate: Sequence[object], points: list[Point], results: list[QCResult], *, acceptable: bool
 ) -> bool:
     if key == ACCEPTING:
         return acceptable and not refusals(key, points, results, collected=True)
@@ -77,8 +77,3 @@ def settled(records: CourseRecords, product: Product, at: datetime) -> bool:
     if last is None or last.outdated(records):
         return False
     return not held_because(records, product, at) or not last.releases
-
-
-def to_decide(points: Sequence[Point]) -> list[Point]:
-    """Return what speaks against a product for good: quality decides on it, and no test that is awaited helps."""
-    return [point for point in points if not point.may_wait and not point.waits]

@@ -38,7 +38,8 @@ class Point:
 
     ``waits``: nothing speaks against the product, something is still awaited. ``of_kin``: it was said of a container
     that shares the cells, so a release wants a reason and no exception. ``breaks``: the number of the rule where it
-    does not follow from the test.
+    does not follow from the test. ``unset``: nothing speaks against the cells, a date is missing; it is the id of the
+    record in which somebody enters it.
     """
 
     test: str
@@ -48,12 +49,18 @@ class Point:
     waits: bool = False
     of_kin: bool = False
     breaks: int = 0
+    unset: str = ""
 
     @property
     def rule(self) -> int:
         """The number of the rule that the product breaks; 0 where none names it."""
         test = QC_TESTS.get(self.test)
         return self.breaks or (test.broken_rule(may_wait=self.may_wait) if test is not None else 0)
+
+
+def to_decide(points: Sequence[Point]) -> list[Point]:
+    """Return what speaks against a product for good: quality decides, and nothing that is awaited or missing helps."""
+    return [point for point in points if not (point.may_wait or point.waits or point.unset)]
 
 
 def open_points(version: ProtocolVersion, results: list[QCResult], workings: Sequence[Working] = ()) -> list[Point]:
@@ -96,7 +103,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
         replace(point, may_wait=False, sentence=late[point.test]) if point.test in late and point.waits else point
         for point in open_points(version, results, workings_of(records, product, at))
     ]
-    points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
+    points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(records, product)]
     points += _contradicting(records, product)
     points += _not_asked(product, results)
     said = {point.sentence for point in points}
@@ -131,14 +138,15 @@ def _kg(product: Product, at: datetime) -> Decimal | None:
 NO_END = "Nothing says until when this product may be used:"
 
 
-def _without_end(product: Product) -> list[Point]:
+def _without_end(records: CourseRecords, product: Product) -> list[Point]:
     """Return that nothing says until when it may be used: the protocol sets no time, and nobody set one (rule 50)."""
     if not product.without_end:
         return []
-    sentence = f"{NO_END} set “Use before” on the product."
-    if product.expires_at is not None:
+    harvests = [one.harvest_id for one in ancestry(records, product) if one.harvest_id is not None]
+    if product.expires_at is not None and harvests:
         sentence = f"{NO_END} record the end of the collection on its harvest; the protocol counts from it."
-    return [Point(test="", sentence=sentence, breaks=50)]
+        return [Point(test="", sentence=sentence, breaks=50, unset=harvests[0])]
+    return [Point(test="", sentence=f"{NO_END} set “Use before” on the product.", breaks=50, unset=product.id)]
 
 
 def _not_judged(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
@@ -170,7 +178,7 @@ def _too_few(records: CourseRecords, product: Product, at: datetime) -> list[Poi
     per_kg = sum((one.amount or Decimal(0) for one in counted), Decimal(0)) / kg
     if per_kg >= CD34_LEAST:
         return []
-    total = figures(per_kg)
+    total = figures(per_kg, CD34_LEAST)
     sentence = f"CD34+ cells collected in all: {total} ×10⁶/kg, below {CD34_LEAST} ×10⁶/kg: plan another session."
     return [Point(test="", sentence=sentence, breaks=33)]
 
@@ -232,10 +240,15 @@ def refusals(decision: str, points: list[Point], results: list[QCResult], *, col
         if any(point.test == "sterility" for point in points) and not gram:
             said = "While the culture is pending, a Gram stain without organisms is needed."
             return [Problem(said, "decision", rule=44)]
-    if decision == "exceptional" and not points:
+    return _no_exception(points) if decision == "exceptional" else []
+
+
+def _no_exception(points: list[Point]) -> list[Problem]:
+    """Return why no exception can release it; what nobody entered is entered, it is no reason for an exception."""
+    if not points:
         return [Problem("The product conforms: no exception is needed.", "decision", rule=47)]
-    never = [point for point in points if point.never] if decision == "exceptional" else []
-    return [_against(point, "No exception can release this: ") for point in never]
+    never = [_against(point, "No exception can release this: ") for point in points if point.never]
+    return never + [_against(point) for point in points if point.unset]
 
 
 def _no_organisms(reading: QCResult) -> bool:

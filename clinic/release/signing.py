@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from clinic.release.points import Point, points_of, workings_of
 from clinic.release.product_state import held_because
 from clinic.release.result_rows import exact_amount, lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import LABORATORY
+from clinic.release.step import LABORATORY, without_date
 from clinic.steps import Blocked
 from clinic.templating import units
 
@@ -37,8 +38,15 @@ def _session(record: Any) -> Session:
     return session
 
 
-def blocked_by(product: Product, point: Point) -> Blocked:
-    """Return what keeps a product from conforming as a reason, with who resolves it and where."""
+def blocked_by(product: Product, point: Point, reader: Role | None = None) -> Blocked:
+    """Return what keeps a product from conforming as a reason, with who resolves it and where.
+
+    ``reader``: whose page it is; who may not enter a missing date is led to the product.
+    """
+    if point.unset:
+        one = without_date(product, point)
+        to = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
+        return one if reader in one.who else replace(one, **to)
     waits = point.waits or point.may_wait
     who = LABORATORY if waits else () if point.never else (Role.QUALITY,)
     return Blocked(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.consent.models import ended, valid
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
 from clinic.patients.models import Patient
@@ -22,7 +23,7 @@ from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
-from clinic.release.points import ACCEPTING, points_of
+from clinic.release.points import ACCEPTING, Point, points_of, to_decide
 from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unanswered
 from clinic.release.results import QCResult, standing
 from clinic.requests.models import Request
@@ -71,6 +72,16 @@ def before(records: CourseRecords, product: Product, at: datetime) -> list[Block
     ]  # fmt: skip
 
 
+def only_no(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+    """Return why nothing is left but to hold or to reject: its time is over, or the consent is gone (rules 15, 50)."""
+    if product.given or product.discarded:
+        return []
+    found = [expiry_words(records, product)] if product.expired(at) else []
+    if records.course is not None and ended(records, at) is not None and valid(records, at) is None:
+        found.append("The patient withdrew the consent to this treatment.")
+    return found
+
+
 def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
     """Ask for each donor in the ancestry of a product whether the cells may be used (rules 4, 17 to 20)."""
     if records.course is not None:
@@ -111,13 +122,13 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
     held = [reason for product in left for reason in held_because(records, product, at)]
     over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
     if not held and over and all(released(records, product) is not None for product in over):
-        return [Blocked(because=_expired(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
+        return [Blocked(because=expiry_words(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
     because = held[0] if held else "No product of this course is released."
     return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
 
 
-def _expired(records: CourseRecords, product: Product) -> str:
-    """Return why a released product can no longer be given: the time after its thaw, or its expiry, is over."""
+def expiry_words(records: CourseRecords, product: Product) -> str:
+    """Return why a product can no longer be given: the time after its thaw, or its expiry, is over."""
     end = wording.moment(product.end, records.zone)
     return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
@@ -198,6 +209,16 @@ def informed(records: CourseRecords, product: Product) -> list[Action]:
     ]  # fmt: skip
 
 
+def without_date(product: Product, point: Point) -> Blocked:
+    """Return that the date is missing from which its end follows, with who enters it and where (rule 50)."""
+    own = point.unset == product.id
+    return Blocked(
+        rule=point.rule, because=point.sentence, who=LABORATORY if own else (Role.NURSE, Role.PHYSICIAN),
+        fix=("record_pages.amendment", {"record_id": point.unset}),
+        fix_label="Set “Use before”" if own else "Record the end of the collection",
+    )  # fmt: skip
+
+
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
@@ -214,10 +235,15 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
         why = f"{name}: {changed[0]} The release is no longer valid (rule 46)."
         return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
-    bad = [point for point in points if point not in missing and not (point.may_wait or point.waits or point.of_kin)]
+    bad = [point for point in to_decide(points) if point not in missing and not point.of_kin]
     if bad:
         why = f"{name}: {len(bad)} out of limits. {bad[0].sentence}"
         return [act(title="Decide on the failing product", why=why, who=tuple(LOGS), to=to, danger=True)]
+    unset = next((point for point in points if point.unset), None)
+    if unset is not None:
+        one = without_date(product, unset)
+        to = ("record_pages.amendment", {"record_id": unset.unset})
+        return [act(title=one.fix_label, why=f"{name}: {one.because}", who=one.who, to=to)]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
         to = ("release.results", {"product_id": product.id, "add": "1"})

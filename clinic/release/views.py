@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request, url_for
 from clinic import clock, record_display, record_pages
 from clinic.access import CLINICAL, Role, allow
 from clinic.course_records import around, of_course
-from clinic.errors import StepBlocked
+from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
@@ -18,15 +18,15 @@ from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.release import signing
 from clinic.release.carried import judged_results
-from clinic.release.decision_form import decision_form, settled, to_decide
+from clinic.release.decision_form import decision_form, settled
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
-from clinic.release.points import RELEASING, hands_on, points_of, workings_of
+from clinic.release.points import PERMITTING, RELEASING, hands_on, points_of, to_decide, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import RELEASE, before, decidable, stops_processing
+from clinic.release.step import RELEASE, before, decidable, only_no, stops_processing
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -208,9 +208,14 @@ def decide_on(product_id: str) -> Answer:
 
 def _admit(product: Product, decision: str, at: Any) -> None:
     """Raise where the gate of a release is closed; to hold or to reject nothing has to come first."""
-    if decision not in RELEASING:
+    if decision not in PERMITTING:
         return
     records = around(db.session(), product)
+    if decision not in RELEASING:
+        over = only_no(records, product, at)
+        if over:
+            raise RuleBroken(*(Problem(f"{said} Hold or reject the product.", "decision") for said in over))
+        return
     if records.course is not None:
         RELEASE.admit(records, by=me(), at=at)
     reasons = before(records, product, at)
@@ -222,10 +227,10 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
     at, user = clock.now(), me()
     records = around(db.session(), product)
     found, points = records.on(product, QCResult), points_of(records, product, at)
-    gate, bad = before(records, product, at), to_decide(points)
-    missing = gate + [signing.blocked_by(product, point) for point in points if point not in bad]
+    gate, bad, over = before(records, product, at), to_decide(points), only_no(records, product, at)
+    missing = gate + [signing.blocked_by(product, point, user.role) for point in points if point not in bad]
     had_a_hand = user.is_among(hands_on(records, product))
-    form.offer_possible(gate, points, found, acceptable=stops_processing(records, product, at))
+    form.offer_possible(gate + over, points, found, acceptable=not over and stops_processing(records, product, at))
     return {
         "record": product,
         "form": form,
@@ -235,10 +240,10 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "state": state_of(records, product, at),
         "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
-        "reasons": record_display.reasons(missing),
-        "against": [point.sentence for point in bad],
-        "only_no": any(point.never for point in bad),
-        "of_kin": all(point.of_kin for point in bad),
+        "reasons": record_display.reasons([] if over else missing),
+        "against": over + [point.sentence for point in bad if point.sentence not in over],
+        "only_no": bool(over) or any(point.never for point in bad),
+        "of_kin": not over and all(point.of_kin for point in bad),
         "settled": settled(records, product, at) and not form.is_submitted(),
         "may_decide": user.role in RELEASE.logs and not had_a_hand,
         "had_a_hand": had_a_hand,

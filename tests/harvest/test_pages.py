@@ -208,3 +208,22 @@ def weighed(team, session):
     )
     session.commit()
     return begun
+
+
+def test_the_form_fills_in_the_day_of_the_time_out_and_takes_it_alone_for_nothing_said(team, session, client_as, post):
+    begun, now = ready_for_harvest(team), clock.now()
+    url, browser = f"/treatments/{begun.id}/harvests/new", client_as("nurse")
+    shown = Page.of(browser.get(url).text)
+    values = {box["name"]: box.get("value", "") for box in shown.inputs if "name" in box}
+    today = boxes("time_out_at", now, team.site.zone)
+    assert {name: values[name] for name in ("time_out_at-d", "time_out_at-y")} == {
+        name: today[name] for name in ("time_out_at-d", "time_out_at-y")
+    }
+    assert values["time_out_at-t"] == ""
+    said = typed(now - timedelta(hours=1), performed_by_id=team.nurse.id) | today | {"time_out_at-t": ""}
+    answer = post(browser, url, said)
+    assert answer.status_code == 422
+    assert "Time-out at: required; it comes before the incision" in answer.text
+    assert session.scalars(select(Harvest)).all() == []
+    other_day = said | boxes("time_out_at", now - timedelta(days=1)) | {"time_out_at-t": ""}
+    assert "Time-out at: enter the day and the time" in post(browser, url, other_day).text

@@ -165,7 +165,7 @@ def when_i_process_the_marrow(me: Person, course: str) -> str:
     me.clicks("Record a count")
     me.fills({"Counted": "Total nucleated cells", "Concentration": "60", "In a volume of": "10", "Viability": "96"})
     me.presses("Save")
-    me.sees("= 600 ×10⁶.")
+    me.sees(re.compile(r"= 600 × 106\."))
     me.clicks("Add containers")
     me.fills({"Container": "Syringe", "Volume of each": "9", "Amount in each": "5,4"})
     me.presses("Add containers")

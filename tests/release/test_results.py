@@ -13,7 +13,7 @@ import clinic.demo
 from clinic import clock
 from clinic.errors import RuleBroken, Unconfirmed
 from clinic.fields import Range
-from clinic.release.arithmetic import endotoxin_per_kg
+from clinic.release.arithmetic import endotoxin_per_kg, figures
 from clinic.release.points import open_points, refusal
 from clinic.release.result_entry import one_result
 from clinic.release.results import QCResult, Verdict, judge, unmet
@@ -218,7 +218,7 @@ def test_the_sum_of_an_infants_endotoxin_is_written_out(people, product):
     result = read(product, people, "endotoxin", "0.073")
     working = endotoxin_per_kg([result], volume=Decimal(10), kg=Decimal("4.5"), route="intravenous")[0]
     assert working.text == "0.073 EU/mL × 10 mL ÷ 4.5 kg"
-    assert working.sentence.endswith("= 0.1622 EU/kg, limit 5 EU/kg (intravenous infusion).")
+    assert working.sentence.endswith("= 0.162 EU/kg, limit 5 EU/kg (intravenous infusion).")
     assert endotoxin_per_kg([result], volume=None, kg=Decimal(4), route="intravenous") == []
 
 
@@ -249,3 +249,12 @@ def test_a_stated_cd34_dose_has_to_agree_with_its_count(team):
     with pytest.raises(RuleBroken, match=r"4\.35 ×10⁶/mL × 50 mL ÷ 72\.5 kg = 3 ×10⁶/kg"):
         one_result(product, test="cd34_dose", value=right * Decimal("1.06"), **facts)
     assert one_result(product, test="cd34_dose", value=right * Decimal("1.04"), **facts).value
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "said"),
+    [("0.02744", "5", "0.0274"), ("61.20", None, "61.2"), ("1200", None, "1200"), ("0", "5", "0"), ("5", "5", "5"),
+     ("5.004", "5", "5.004"), ("1.99996", "2", "1.99996"), ("123456", None, "123456")],
+)  # fmt: skip
+def test_a_sum_has_three_significant_figures_and_never_reads_as_a_limit_that_it_is_not(value, limit, said):
+    assert figures(Decimal(value), Decimal(limit) if limit else None) == said

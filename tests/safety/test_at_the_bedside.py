@@ -208,3 +208,43 @@ def test_the_stop_page_shows_the_telephone_numbers_of_the_site(ward, own):
     shown = text(ward, f"/bedside-checks/{check.id}")
     assert "+1 617 555 0100" in shown
     assert "4711" in shown
+
+
+@pytest.mark.rule(63)
+def test_what_needs_a_reason_is_asked_on_top_and_does_not_count_as_passed(ward):
+    mine = ready_for_harvest(ward.team)
+    mine.patient.allergy_status, mine.patient.allergies = "present", "albumin"
+    bag = ward.verified(released_product(mine, ward.team, vehicle="Autologous plasma"))
+    ward.session.commit()
+    check = ward.check(mine, bag)
+    (asked,) = [line["check"] for line in check.evidence if line["warning"]]
+    page = text(ward, f"/bedside-checks/{check.id}")
+    assert f"{len(check.evidence) - 1} checks passed, 1 needs your reason." in page
+    assert page.index(asked) < page.index("Reason for continuing") < page.index('aria-label="Dose and time"')
+    assert f"Say why you give the cells in spite of: {asked.lower()}" in page
+    assert asked not in page.partition("Passed checks")[2]
+
+
+@pytest.mark.rule(54)
+def test_a_missing_thaw_is_said_plainly_and_leads_to_the_form_of_the_thaw(ward, own):
+    bag, mine = own
+    bag.frozen_at = bag.performed_at
+    ward.session.commit()
+    check = ward.check(mine, bag)
+    page = text(ward, f"/bedside-checks/{check.id}")
+    assert "Thawed: no (needed: yes)" in page
+    assert f'href="/products/{bag.id}/movements?kind=thawed">Record the thaw<' in page
+
+
+@pytest.mark.rule(59)
+def test_stopping_early_is_the_first_button_while_cells_run(ward, own):
+    bag, mine = own
+    ward.give(mine, bag)
+    url = f"/administrations/{ward.given(bag).id}"
+    acts = text(ward, url).partition('class="c-sheet c-run"')[2]
+    assert acts.index("Stop early") < acts.index("Record the end")
+    first = acts.rpartition("Stop early")[0].rpartition("<a ")[2]
+    assert "c-btn--danger" in first
+    assert acts.index("Report an adverse event") < acts.index(">Void")
+    assert acts.count("Report an adverse event") == 1
+    assert "Release: Released" not in acts
