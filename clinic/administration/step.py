@@ -22,7 +22,7 @@ from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
-from clinic.release.kin import SPEAKS
+from clinic.release.kin import SPEAKS, Speaker
 from clinic.release.models import Release, decisions
 from clinic.release.product_state import held_because, out_of_limits, state_of, unanswered
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -253,7 +253,7 @@ def _stopped_for(_records: CourseRecords, given: Administration) -> str:
     return reason if speaks_of_the_cells(reason) else ""
 
 
-SPEAKS[Administration] = _stopped_for
+SPEAKS[Administration] = Speaker(_stopped_for, Administration.partial_reason.is_not(None))
 ADMINISTRATION = Step(
     name="administration", title="Administration", icon="vaccine",
     views=("clinic.administration.views", "clinic.administration.running_views"),

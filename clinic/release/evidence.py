@@ -97,7 +97,7 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         record.id: Item(hash=f"{PENDING}{record.content_hash}", name=record.headline(), adverse=said)
         for record, said in (said_of_kin(records, product) if family else ())
     }
-    for movement, said in _suffered(records, product, line):
+    for movement, said in suffered(records, product, line):
         if said:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
         elif movement.product_id == product.id and (said := movement.unauthorized):
@@ -160,7 +160,7 @@ def _events(records: CourseRecords, product: Product, events: list[Record]) -> d
     return found
 
 
-def _suffered(records: CourseRecords, product: Product, line: list[Product]) -> Iterator[tuple[Movement, str]]:
+def suffered(records: CourseRecords, product: Product, line: list[Product]) -> Iterator[tuple[Movement, str]]:
     """Yield what movements say against a container: its own, and those of its ancestors until their cells were taken.
 
     What an ancestor suffered, or that somebody threw it away, tells of its cells where it happened before a run took

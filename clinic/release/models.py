@@ -21,7 +21,7 @@ from clinic.products.reasons import ever_said, of_one_container
 from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, beside, outdated
-from clinic.release.kin import SPEAKS, against_by_kin
+from clinic.release.kin import SPEAKS, Speaker, against_by_kin
 from clinic.release.points import (
     PERMITTING,
     RELEASING,
@@ -311,7 +311,7 @@ def _against_cells(records: CourseRecords, one: Release) -> str:
     return "" if any(needed <= {signed.role for signed in made.present_signatures} for made in later) else reason
 
 
-SPEAKS[Release] = _against_cells
+SPEAKS[Release] = Speaker(_against_cells, Release.decision.in_(("hold", "reject")))
 
 
 def decisions(records: CourseRecords, product: Product) -> list[Release]:
