@@ -174,16 +174,16 @@ def suffered(records: CourseRecords, product: Product, line: list[Product]) -> I
             if one is product:
                 yield move, move.damage
             else:
-                in_time = any(run is not None and _before_the_end(move, run) for run in runs)
+                in_time = any(run is not None and before_the_end(move, run) for run in runs)
                 yield move, (move.damage if in_time else "") or _found_on_parent(move, one, in_time=in_time)
 
 
-def _before_the_end(move: Movement, run: ProcessingRun) -> bool:
-    """Whether a movement happened before a run or while it took the cells: to its end, at most a night long."""
-    if move.performed_at is None or run.performed_at is None:
+def before_the_end(one: Record, run: ProcessingRun) -> bool:
+    """Whether something was before a run or while it took the cells out of a container: to its end, at most a night."""
+    if one.performed_at is None or run.performed_at is None:
         return False
     night = run.performed_at + NIGHT
-    return move.performed_at <= run.performed_at or move.performed_at < min(run.ended_at or night, night)
+    return one.performed_at <= run.performed_at or one.performed_at < min(run.ended_at or night, night)
 
 
 def _found_on_parent(move: Movement, parent: Product, *, in_time: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from clinic import clock
@@ -176,8 +178,10 @@ def test_a_reason_that_speaks_of_the_cells(said):
 @pytest.mark.parametrize(
     "said",
     [
-        "empty bag", "rest of the bag", "expired", "dropped", "Not needed", "freezer alarm during the night",
-        "see the file",
+        "empty bag", "rest of the bag", "expired", "dropped", "Not needed", "Expiry date passed", "surplus",
+        "End of treatment, patient in remission", "needs a new label", "Label smeared", "accidentally thawed",
+        "Bag punctured during spiking", "surgery cancelled", "Clotted line", "waiting for the courier's paperwork",
+        "thawed, rest not usable", "patient died", "storage contract ended", "time after thaw over", "low volume",
         "no clots, no mould", "contamination was excluded; bag leaked", "label torn", "cannula clotted",
         "dose too small",
         "patient has an infection", "cells grew too slowly", "Viability 61 % below the limit",
@@ -187,3 +191,60 @@ def test_a_reason_that_speaks_of_the_cells(said):
 def test_a_reason_of_one_container_alone(said):
     assert not speaks_of_the_cells(said)
     assert of_one_container(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "donor wrong", "run failed", "culture failed", "medium failed test", "freezer failure", "power cut in tank",
+        "patient mistake: harvest entered under another", "medium expired before use", "see the file", "Listeria",
+        "patient died of sepsis", "freezer alarm during the night", "bag swollen with gas", "endotoxin 400 EU/mL",
+    ],
+)  # fmt: skip
+def test_a_reason_that_is_not_plainly_of_one_container(said):
+    assert not of_one_container(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "gas in the bag", "crystals", "glass splinter", "belongs to Mrs Meyer", "DIN of A. Meyer on the bag", "a worm",
+        "name of another patient", "Serratia marcescens", "Listeria", "patient saw black spots in the bag",
+        "turbid, patient informed", "clots when the patient was connected", "identity of patient doubtful",
+    ],
+)  # fmt: skip
+def test_a_giving_that_stopped_for_the_cells_speaks_of_them(said):
+    assert speaks_of_the_cells(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Patient turned yellow", "patient has black eye", "blood clot in the patient's leg", "allergic reaction",
+        "patient smelled of alcohol", "patient confused with pain", "hair of patient caught in line",
+    ],
+)  # fmt: skip
+def test_a_giving_that_stopped_for_the_patient_says_nothing_of_the_cells(said):
+    assert not speaks_of_the_cells(said)
+
+
+@pytest.mark.parametrize("how", ["reject", "hold", "discarded", "received"])
+@pytest.mark.parametrize("reason", ["donor wrong", "freezer failure"])
+def test_an_unknown_word_holds_the_sister_whoever_writes_it(ward, bags, how, reason):
+    bag, sister, _mine = bags
+    found(ward, bag, how, reason)
+    assert ward.tag(sister) == "On hold"
+
+
+@pytest.mark.parametrize("reason", ["Serratia", "donor wrong"])
+def test_an_unknown_word_reaches_a_cousin_by_a_common_parent(ward, reason):
+    cord, day = published(ward.team, "UC-MSC-RA"), timedelta(days=1)
+    donor, at = ward.giver(), clock.now() - 39 * day
+    first, second = ward.banked(ward.donated(donor, cord), cord, volume="20", bags=2, untested=True, at=at)
+    (bag,) = ward.banked(first, cord, at=at + timedelta(hours=4), volume="10")
+    (cousin,) = ward.banked(second, cord, at=at + timedelta(hours=3), volume="10")
+    ward.assign(cousin, recipient(ward, donor))
+    ward.release(cousin)
+    assert ward.tag(cousin) == "Released", ward.refused
+    found(ward, bag, "discarded", reason)
+    assert ward.tag(cousin) == "On hold"
