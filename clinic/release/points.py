@@ -20,7 +20,7 @@ from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated, standing, unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from clinic.course_records import CourseRecords
     from clinic.protocols.models import ProtocolVersion
@@ -247,9 +247,17 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
     return " ".join(refusals(decision, points, results))
 
 
+RUNNING: list[Callable[[CourseRecords, Product], bool]] = []
+"""Whether a container is being given: the administration adds how it is known."""
+
+
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
-    """Refuse to release what can no longer be given, or whose processing is not signed (rule 50)."""
-    if product.discarded or product.given:
+    """Refuse to release what can no longer be given, or whose processing is not signed (rule 50).
+
+    Of cells that run quality may decide anew, so that what was said of their kin is answered and they need not stop.
+    """
+    runs = any(ask(records, product) for ask in RUNNING)
+    if product.discarded or (product.given and not runs):
         raise RuleBroken("This product was given or discarded. It can no longer be released.", rule=50)
     if product.uses and product.left <= 0:
         raise RuleBroken("All of this product was processed. Release the products made from it.", rule=50)

@@ -87,6 +87,22 @@ def test_cells_that_run_are_stopped_when_their_sister_is_refused(ward, bags, how
     assert stops(ward)
 
 
+def test_quality_decides_on_cells_that_run_and_the_stop_ends_with_its_signature(ward, bags):
+    bag, sister, mine = bags
+    ward.give(mine, sister)
+    found(ward, bag, "discarded", "Schlieren")
+    assert stops(ward)
+    assert ward.decide(sister, "conforms").status_code in {409, 422}
+    answer = ward.decide(sister, "conforms", reason="Streaks of DMSO; its own culture has no growth")
+    assert answer.status_code == 303, ward.refused
+    assert stops(ward)
+    assert ward.fill("quality", answer.location, password=PASSWORD).status_code == 303, ward.refused
+    assert not stops(ward)
+    given = ward.given(sister)
+    assert ward.end(given, ended_at=clock.now(), volume_given=str(sister.volume)).status_code == 303, ward.refused
+    assert ward.decide(sister, "conforms", reason="again").status_code in {409, 422}
+
+
 def test_cells_that_run_in_another_patient_are_stopped_too(ward):
     cord = published(ward.team, "UC-MSC-RA")
     donor = ward.giver()
