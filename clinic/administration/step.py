@@ -22,9 +22,8 @@ from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
-from clinic.release.kin import SPEAKS, Speaker
+from clinic.release.kin import RUNNING, SPEAKS, Speaker
 from clinic.release.models import Release, decisions
-from clinic.release.points import RUNNING
 from clinic.release.product_state import held_because, out_of_limits, state_of, unanswered
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 

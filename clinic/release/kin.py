@@ -49,6 +49,8 @@ SPEAKS: dict[type[Any], Speaker] = {
     )
 }
 """By kind of record, how the reason is asked for that it gives against a container; later rooms add theirs."""
+RUNNING: list[Callable[[CourseRecords, Product], bool]] = []
+"""Whether a container is being given: the administration adds how it is known."""
 
 
 @once

@@ -15,12 +15,12 @@ from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.carried import judged_results
 from clinic.release.evidence import findings, limit_of, out_of_limit
-from clinic.release.kin import against_by_kin
+from clinic.release.kin import RUNNING, against_by_kin
 from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated, standing, unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from clinic.course_records import CourseRecords
     from clinic.protocols.models import ProtocolVersion
@@ -245,10 +245,6 @@ def _no_organisms(reading: QCResult) -> bool:
 def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
     """Return the reasons of `refusals` in one line; "" where there is none."""
     return " ".join(refusals(decision, points, results))
-
-
-RUNNING: list[Callable[[CourseRecords, Product], bool]] = []
-"""Whether a container is being given: the administration adds how it is known."""
 
 
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
