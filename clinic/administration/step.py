@@ -22,7 +22,7 @@ from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
-from clinic.release.kin import SPEAKS
+from clinic.release.kin import RUNNING, SPEAKS, Speaker
 from clinic.release.models import Release, decisions
 from clinic.release.product_state import held_because, out_of_limits, state_of, unanswered
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -163,6 +163,8 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
     last = (decisions(records, product) or [None])[-1]
     if last is not None and not last.releases:
         found.append(f"{last.headline()}: {last.reason}." if last.reason else f"{last.headline()}.")
+    elif last is not None and last.lacks(records):  # of cells that run, decided anew: it counts when it is signed
+        found.append(f"{last.headline()}: recorded, not signed.")
     found += [f"{said}." for said in out_of_limits(records, product)]
     if product.end is not None and given.performed_at is not None and product.end < given.performed_at:
         found.append(f"The use-before was {wording.moment(product.end, records.zone)}, before the start.")
@@ -253,7 +255,8 @@ def _stopped_for(_records: CourseRecords, given: Administration) -> str:
     return reason if speaks_of_the_cells(reason) else ""
 
 
-SPEAKS[Administration] = _stopped_for
+RUNNING.append(lambda records, product: any(given.running for given in records.on(product, Administration)))
+SPEAKS[Administration] = Speaker(_stopped_for, Administration.partial_reason.is_not(None))
 ADMINISTRATION = Step(
     name="administration", title="Administration", icon="vaccine",
     views=("clinic.administration.views", "clinic.administration.running_views"),

@@ -11,14 +11,18 @@ import re
 from functools import lru_cache
 from typing import Any
 
-_GERMS = r"""contaminat\w*|germs?|bacteri\w*|microb\w*|growth|grew|grown?|growing|mou?ld(y|s|ed)?|fung\w+|yeasts?
-    |organisms?|micro-?organisms?|spores?|\w*cocc(i|us|al)|bacill\w+|rods|hyphae|candida|aspergill\w+|staph\w*|strep\w*
-    |pseudomon\w+|e\.?\ ?coli|coliforms?|mycoplasm\w*|virus\w*|viral|infect\w*|unsterile|non-?\s?sterile|not\ sterile
+from clinic.products.germ_names import GENERA, LATIN, LIKE
+
+_GERMS = rf"""{GENERA}|{LIKE}|contaminat\w*|germs?|bacteri\w*|microb\w*|growth|grew|grown?|growing|mou?ld(y|s|ed)?
+    |fung\w+|yeasts?
+    |organisms?|micro-?organisms?|spores?|\w*cocc(i|us|al)|bacill\w+|rods|hyphae|coliforms?
+    |mycoplasm\w*|virus\w*|viral|infect\w*|unsterile|non-?\s?sterile|not\ sterile
     |sterility(?=.*\b(doubt|lost|breach|compromis|cannot|not|fail|positive|question))|coloni(es|[sz]ed)|colony"""
 _LOOK = r"""turbid\w*|cloud(y|ed|iness|ing)|clot\w*|clump\w*|aggregat\w+|particles?|particulate\w*|foreign
     |discolou?r\w*
     |colou?r\w*|ha?emoly\w+|smell\w*|odou?r\w*|stinks?|stank|flocc\w*|flakes?|precipitat\w*|sediment\w*|fib(re|er)s?
     |fibrin\w*|hairs?|insects?|debris|strange\w*|peculiar|odd|spots?|specks?|slim(e|y)|lumps?|stringy|deposits?|mil?ky
+    |gas|gass(y|ed)|foam\w*|froth\w*|crystal\w*|glass|splinters?|worms?|shards?
     |green\w*|black\w*|brown\w*|yellow\w*|opaque|hazy|murky|rotten|putrid|pus"""
 _WHOSE = r"""mis-?label\w*|wrongly\ labell?ed|labell?(ed|ing)?s?|mix(ed|ing)?[\ -]?ups?|swap\w*|swopped
     |interchang\w*|mistaken\ for
@@ -30,11 +34,25 @@ _WHOSE = r"""mis-?label\w*|wrongly\ labell?ed|labell?(ed|ing)?s?|mix(ed|ing)?[\ 
         (patient|person|donor|recipient|name|identity|man|woman|child)('s|s')?
     |not\ (this|the|his|her|our|that)\ (right\ )?(patient|donor|person|recipient)('s|s')?|(somebody|someone)\ else('s)?
     |wrong\ (\w+\ )?(bags?|containers?|products?|cells|contents?|units?|syringes?|vials?|tubes?|din|numbers?|donation)
-    |not\ (the\ )?(cells|product|bag)\ (that|of|from)"""
+    |not\ (the\ )?(cells|product|bag)\ (that|of|from)|belong(s|ed|ing)?\ to
+    |din\ of
+    |(names?|numbers?|birth\ ?dates?|bands?)\ of\ (an?other|a\ different|the\ other|somebody|someone|mr|mrs|ms)"""
 _DOUBT = r"""doubt\w*|suspect\w*|suspicio\w*|uncertain\w*|unsure|questionable
     |(cannot|can\ not|not|could\ not)\ be(en)?\ (excluded|ruled\ out)|not\ (excluded|ruled\ out)"""
 _WHOSE_CELLS = re.compile(rf"\b({_WHOSE})\b", re.IGNORECASE | re.VERBOSE)
 _OF_CELLS = re.compile(rf"\b({_GERMS}|{_LOOK}|{_DOUBT})\b", re.IGNORECASE | re.VERBOSE)
+_BODY = r"(?:patient|recipient|he|she|his|her)(?:'?s)?"
+_OF_BODY = re.compile(
+    rf"\b{_BODY}\ (?:[\w-]+\ )*?(?:{_LOOK})\b|\b(?:{_LOOK})\ (?:of|in|on)\ (?:the\ )?{_BODY}\b",
+    re.IGNORECASE | re.VERBOSE,
+)
+_THING = re.compile(
+    r"""\b(?:bags?|syringes?|vials?|tubes?|containers?|products?|cells?|contents?|labels?|infusions?|suspension|rest|drip
+    |fluid|liquid|volume|filter|see[ns]?|saw|notic\w+|spotted|said|says|told|report\w*|found|complain\w*)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What a strange look is of: “patient turned yellow” tells of a body, “patient saw black spots in the bag” does not."""
+_PARTS = re.compile(r"(,|:|\b(?:when|while|after|before|as|because|and|since|with)\b)", re.IGNORECASE)
 _FILL = r"(?:(?:any|visible|signs?|evidence|of|obvious|further|seen|been|be|a|the|longer|such|traces?|microbial)\ )*"
 _WORD = rf"(?:{_GERMS}|{_LOOK}|{_DOUBT}|mix-?ups?|mismatch\w*|discrepan\w*)"
 _DENIED = re.compile(
@@ -55,6 +73,7 @@ _ELSEWHERE = re.compile(
     |\b(cells?\ )?gr(e|o)w(n|ing)?\ (too\ |very\ )?(slow\w*|poor\w*|badly|little)|\b(did|do|does)\ not\ grow
     |\bmould\ (was\ |is\ )?(broken?|crack\w*|leak\w*|damaged|dropped)
     |\b(needed|reserved|kept|planned|intended)\ for\ (an)?other\ (patient|recipient|person)
+    |\b(patient|recipient|he|she)\ (\w+\ ){0,2}?(confused|doubt\w*)\b(\ (with|by|from)\ pain)?
     |\b(colou?r)\ (is\ |was\ )?(normal|right|ok|as\ usual)|\bno\ doubt""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -63,6 +82,7 @@ _LABEL_ALONE = re.compile(
     r"""\blabell?(ed|ing)?s?\b(?=.*\b(torn|tore|smudg\w*|smear\w*|illegib\w*|unreadab\w*|faded|fading|wet|fell
     |came\ off
     |off|peel\w*|loose|damag\w*|missing|lost|correct|right|intact|ok|fine|checked|in\ order)\b)
+    |\b(needs?|needed|wants?|requires?)\ (a\ )?new\ label\w*|\bnew\ label\w*\ (is\ |was\ )?(needed|required|missing)
     |\b(no|without|missing|torn|smudged|smeared|illegible|unreadable|faded|wet|loose|damaged|lost|correct
     |intact)\ label\w*""",
     re.IGNORECASE | re.VERBOSE,
@@ -70,61 +90,39 @@ _LABEL_ALONE = re.compile(
 """A label that can no longer be read, or is right: that is of the one container which bears it."""
 _CLAUSE = re.compile(r"[.;\n()]+(?=\s|$)|;|\bbut\b|\bhowever\b|\balthough\b", re.IGNORECASE)
 _PLAIN = re.compile(
-    r"""\d\S*|\S|\S\S|n't|a|an|the|this|that|these|those|its?|is|are|was|were|be|been|being|has|have|had|does|did
-    |will|would|can
-    |could|cannot|may|must|of|in|on|at|to|for|from|by|with|without|under|over|after|before|until|since|between|into|as
-    |than|and|or|but|nor|so|not|no|none|any|more|less|too|very|only|also|again|yet|still|all|both|each|other|another
-    |one
-    |two|three|four|five|half|part|parts|rest|left|new|old|first|second|third|next|last|few|enough|see|file|form|sheet
-    |record|records|report|note|notes|above|below|beyond|outside|within|out|off|up|down|here|there|when|while
-    |because|due
-    |he|she|they|we|who|which|nobody|somebody|quality|physician|doctor|nurse|technologist|laboratory|lab|clinic|ward
-    |bags?|vials?|syringes?|tubes?|containers?|products?|cells?|doses?|units?|aliquots?|samples?|batch|lots?|content
-    |contents
-    |patients?|recipients?|donors?|family|parents?|course|study|trial|treatment|order|ordered|protocol|version|consent
-    |withdrew|withdrawn|withdraws|died|dead|death|declined?|declines|refused|refuses|moved|ill|sick|fever|pregnan\w*
-    |unwell
-    |stable|unstable|cancel+ed|postponed|stopped|ended|closed|over|planned|changed|needed|unneeded|required|wanted|used
-    |unused|usable|unusable|useful|spare|surplus|extra|excess|retention|reserve|training|test|tests|tested|testing
-    |validation
-    |expir\w+|overdue|aged?|late|delay\w*|hours?|minutes?|days?|weeks?|months?|years?|time|times|long|longer|short
-    |today
-    |yesterday|night|morning|evening|weekend|leak\w*|broken?|breaks?|broke|burst\w*|tears?|torn|tore|crack\w*|split
-    |hole
-    |holes|pierced|punctured|ruptur\w*|damag\w*|dropped|fell|fallen|spill\w*|spilt|defect\w*|weld|seal|sealed|port
-    |ports
-    |label|labels|labell?ed|smudg\w*|illegible|unreadable|faded|missing|lost|found|empty|emptied|full|drawn|drained
-    |remainder|leftovers?
-    |volume|small|smaller|low|lower|little|large|high|higher|big|minimum|maximum|count|counts|counted|number|amount
-    |yield
-    |recovery|viab\w+|insufficient|sufficient|inadequate|poor|slow\w*|grow\w*|growth|expand\w*|expansion|potency
-    |cfu\S*|cd\d+\S*
-    |hematocrit|dmso|endotoxin|karyotype|limits?|range|percent|per|kg|ml|results?|pending|awaited|awaiting|await
-    |waiting
-    |wait|culture|sterility|gram|stain|conform\w*|nonconform\w*|fails?|failed|failing|failure|pass\w*|criteria
-    |criterion
-    |specification|freezers?|alarm\w*|rang|fridge|refrigerator|tank|storage|stored|frozen|freeze|freezing|thaw\w*
-    |warm\w*|cold
-    |hot|cool\w*|temperature|degrees|transport|shipment|shipped|shipping|courier|dry|ice|nitrogen|power|cut|device|pump
-    |centrifuge|filter|line|cannula|catheter|vein|access|needle|clotted|clot|clots|returned|return|issued|received
-    |arrived|came|sent
-    |went|put|kept|given|give|giving|discard\w*|reject\w*|held|hold|release[ds]?|releasing|decid\w+|decision|look\w*
-    |check\w*
-    |review\w*|investigat\w*|question|asked|asks?|request\w*|wish\w*|instead|better|enough|wrong|mistake|error
-    |entered|twice
-    |duplicate|infect\w*|reaction|nausea|pain|blood|pressure|chest|joint|wound|knee|hip|skin|reserved|intended|mould
-    |medium
-    |factor|rate|correct|right|intact|fine|excluded|ruled|visible|signs?|evidence|obvious|seen|never|free|normal
-    |germs?|clumps?|turbid\w*|cloudy|contaminat\w*|organisms?|particles?|doubt\w*|nothing|opened|open|handled
-    |handling|remaining
-    |leukocytes?|donation|harvest\w*|collect\w+|run|processing|processed|washed|wash|bank|space|room|place|shelf|box
-    |clean\w*
-    |stock|inventory|back|away|took|taken|take|make|made|reads?|write|written|already|done|finished|complete\w*
-    |cause|much|many|during|through
-    |arriv\w*|grew|confus\w*|restless|anxious|felt|feels|reason|reasons""",
+    r"""\d{1,3}\w{0,2}|a|an|the|this|that|it|its|is|are|was|were|be|been|being|has|have|had|of|in|on|at|to|for|from|by
+    |with|and|or|as|than|no|none|not|any|more|less|too|very|only|also|but|so|all|both|one|two|three|half|part|parts|out
+    |off|up|down|after|before|until|since|during|while|because|due|when|will|would|longer|already|just|slightly
+    |bags?|vials?|syringes?|tubes?|containers?|products?|cells?|doses?|units?|aliquots?|contents?|samples?
+    |expir\w+|shelf|life|date|passed|overdue|old|aged|time|times|hours?|minutes?|days?|weeks?|months?|years?|late|long
+    |delay\w*|over|today|yesterday
+    |sibling|needed|unneeded|required|wanted|used|unused|use|usable|unusable|spare|surplus|extra|excess|rest|left|leftovers?
+    |remaining|remainder|remains|empty|emptied|drawn|drained|reserve|retention|discard\w*|dispos\w+|thrown|away
+    |treatments?|course|therapy|study|trial|end|ends|ended|completed?|stopped|finished|closed|done|cancel+ed|postponed
+    |surgery|operation|appointment|infusion|withdr[ae]wn?|withdrew|consent|refused|declined
+    |volume|low|lower|small|smaller|insufficient|little|short|amount|minimum|maximum|count|viab\w+|above|below|limits?
+    |percent|ml|kg|high|higher|large
+    |leak\w*|broken?|break\w*|broke|burst|torn|tore|tear|crack\w*|split|spilt|spilled|hole|holes|punctur\w*|pierced
+    |dropped|fell|fallen|damag\w*|spik(ed?|ing)|weld|seal|ports?|line|cannula|catheter|tubing|needle|floor|accident\w*
+    |label|labels|smear\w*|smudg\w*|illegible|unreadable|faded|peel\w*|wet|new|needs?|read
+    |thaw\w*|warm\w*|temperature|degrees|frozen|storage|contract|paperwork|papers|couriers?('s)?|transport\w*
+    |arrived|arrival|returned|return|waiting|waits|awaited|awaiting|visible|signs?|evidence|excluded|seen""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Words of a container, its way and its figures, of people and of the house: alone they tell nothing of the cells."""
+"""Words of a container that was damaged, of its age, its figures and its use: alone they tell nothing of the cells.
+
+Who gave the cells, what they were grown in and with, and a mistake of any kind are not among them.
+"""
+_OF_PATIENT = re.compile(
+    r"""\b(?:the\ )?(?:patient|recipient|family|parents?)\ (?:(?:is|was|has|had|now|again|who|since|does|did|to)\ )*
+    (?:in\ remission|remission|recovered|better|well|improved|died|dead|deceased|passed\ away|declin\w+|refus\w+
+    |cancel\w+|withdr[ae]w\w*|moved(\ away)?|stopped|ill|sick|unwell|postponed
+    |not\ (?:come|want\w*|need\w*|wish\w*)(\ (?:it|any\ more|the\ treatment))?)\b
+    |\b(?:wish|request|decision|death|consent)\ of\ the\ (?:patient|family|parents?)\b
+    |\b(?:patient|recipient|family)'s\ (?:wish|request|death|decision|consent)\b|\bin\ remission\b|\bdied\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What became of the patient, so that the container is no longer needed."""
 
 
 _TITLED = re.compile(r"\b(dr|prof|mr|mrs|ms)\.?\s+(\w\.\s*)?\w+", re.IGNORECASE)
@@ -148,11 +146,12 @@ def speaks_of_whose(said: str | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def of_one_container(said: str | None) -> bool:
-    """Whether a reason is plainly of one container: all its words are of bags, figures, dates, or of the patient.
+    """Whether a reason is plainly of one container: all its words are of bags, figures, dates, or what they are for.
 
     A word that is not known may be a germ or a name, so it counts for what shares the cells.
     """
-    text = _TITLED.sub(" ", (said or "").replace("’", "'"))
+    clauses = (_DENIED.sub(" ", _ELSEWHERE.sub(" ", one)) for one in _clauses(_TITLED.sub(" ", said or "")))
+    text = _OF_PATIENT.sub(" ", " . ".join(clauses))
     words = re.findall(r"[^\W_]+(?:['-][^\W\d_]+)?", text)
     return not speaks_of_the_cells(said) and all(
         _PLAIN.fullmatch(part) for one in words for part in ([one] if _PLAIN.fullmatch(one) else re.split(r"['-]", one))
@@ -168,7 +167,9 @@ def _whose(clause: str) -> bool:
 
 
 def _of_cells(clause: str) -> bool:
-    return bool(_OF_CELLS.search(_DENIED.sub(" ", _ELSEWHERE.sub(" ", clause))))
+    rest = _DENIED.sub(" ", _ELSEWHERE.sub(" ", clause))
+    rest = "".join(part if _THING.search(part) else _OF_BODY.sub(" ", part) for part in _PARTS.split(rest))
+    return bool(_OF_CELLS.search(rest) or LATIN.search(rest))
 
 
 def ever_said(record: Any, name: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import String, and_, case, func, literal_column, or_, select
 
 from clinic import clock, wording
 from clinic.access import Role
@@ -21,6 +22,7 @@ from clinic.protocols.catalogues import QC_TESTS
 from clinic.records import Amendment, Meaning
 from clinic.release.corrections import changed
 from clinic.release.evidence import out_of_limit
+from clinic.release.germ_words import names_something
 from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
@@ -31,24 +33,21 @@ if TYPE_CHECKING:
 
     from clinic.records import Record, Signature
 
-MAY_NAME = and_(QCResult.finding.is_not(None), func.trim(QCResult.finding) != "")
-"""A finding that may name germs; `in_words` reads it."""
 BAD = or_(
     *(
         and_(QCResult.test == key, QCResult.outcome != test.usual)
         for key, test in QC_TESTS.items()
         if test.shared and test.outcomes is not None and test.usual is not None
-    ),
-    and_(
-        QCResult.test.in_([key for key, test in QC_TESTS.items() if test.nothing_found is not None]),
-        MAY_NAME, *(func.lower(QCResult.finding).not_like(f"{said}%") for said in ("no", "neg", "sterile", "-", "–")),
-    ),
+    )
+)
+"""A result with another outcome than the good one, of a test that is true of all cells that it shares."""
+NAMING = and_(
+    QCResult.test.in_([key for key, test in QC_TESTS.items() if test.nothing_found is not None]),
+    QCResult.finding.is_not(None), func.trim(QCResult.finding) != "",
 )  # fmt: skip
-"""A result with another outcome than the good one, of a test that is true of all cells that it shares.
-
-Or with a finding beside the good one that does not begin as if there were none.
-"""
-
+"""A result with a finding, which names germs unless `names_something` reads that it is plainly “nothing”."""
+ROW, PART = "\x1e", "\x1f"
+"""What stands between the results, and between the id of one and its finding, where the query returns all at once."""
 
 OF_ONE = [key for key, test in QC_TESTS.items() if not test.shared]
 """The tests that tell of one container alone, such as its count and its viability."""
@@ -58,7 +57,7 @@ DIFFERS = Decimal("0.05")
 """By how much of itself a figure differs, before a correction of it changes what was given (rule 38)."""
 
 
-def _courses_of(patient_id: Any, person_id: Any) -> Any:
+def courses_of(patient_id: Any, person_id: Any) -> Any:
     """Return the select of the ids of the courses of a patient's whole person; of its numbers or of parameters."""
     courses = select(Treatment.id).join(Patient, Patient.id == Treatment.patient_id)
     return courses.where(
@@ -71,23 +70,37 @@ def _courses_of(patient_id: Any, person_id: Any) -> Any:
 
 
 def bad_in_given(patient_id: Any, person_id: Any, dialect: str) -> Any:
-    """Return, as part of a query, the id of the first bad result in what a patient got or what shares cells with it."""
-    mine = _courses_of(patient_id, person_id)
-    given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
-    got = family(Product.treatment_id.in_(mine) & given, dialect)
+    """Return, as part of a query, the bad results in what a patient got or what shares cells with it, by id.
+
+    And those that have a finding, with it: a finding is read in Python, so that no other statement is needed for one
+    that says that there is nothing.
+    """
+    got = family_of_given(patient_id, person_id, dialect)
+    told = case((BAD, ""), else_=QCResult.finding)
+    joined, row = (func.group_concat, "char(30)") if dialect == "sqlite" else (func.string_agg, "chr(30)")
     return (
-        select(QCResult.id)
-        .where(QCResult.product_id.in_(got), BAD)
-        .order_by(QCResult.recorded_at, QCResult.id)
-        .limit(1)
+        select(joined(QCResult.id + PART + told, literal_column(row), type_=String))
+        .where(QCResult.product_id.in_(got), or_(BAD, NAMING))
         .scalar_subquery()
     )
 
 
-def in_words(session: Session, result_id: str, zone: str) -> str:
-    """Say what was found after cells were given, and what is done: “Growth found in cells that …”."""
-    found = session.get(QCResult, result_id)
-    if found is None or (found.nothing_found and not found.names_germs):
+@lru_cache(maxsize=8)
+def family_of_given(patient_id: Any, person_id: Any, dialect: str) -> Any:
+    """Return the select of the ids of what a patient got and of what shares cells with it, one for the whole query."""
+    given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
+    return family(Product.treatment_id.in_(courses_of(patient_id, person_id)) & given, dialect)
+
+
+def in_words(session: Session, results: str, zone: str) -> str:
+    """Say what was found first after cells were given, and what is done: “Growth found in cells that …”."""
+    told = dict(one.split(PART, 1) for one in results.split(ROW))
+    bad = [one for one, finding in told.items() if not finding or names_something(finding)]
+    if not bad:
+        return ""
+    chosen = select(QCResult).where(QCResult.id.in_(bad)).order_by(QCResult.recorded_at, QCResult.id)
+    found = next((one for one in session.scalars(chosen) if not one.nothing_found or one.names_germs), None)
+    if found is None:
         return ""
     day = wording.day(clock.day(found.recorded_at, zone))
     finding = f": {found.finding}" if found.finding and not found.names_germs else ""
@@ -198,21 +211,26 @@ def corrected_in_given(patient_id: Any, person_id: Any, _dialect: str) -> Any:
         of_result.join(Amendment, own == QCResult.id).where(Amendment.amended_at >= Movement.recorded_at).exists(),
     )
     chosen = select(Product.id).join(Movement, and_(Movement.product_id == Product.id, Movement.kind == "given"))
-    chosen = chosen.where(Product.treatment_id.in_(_courses_of(patient_id, person_id)), since)
+    chosen = chosen.where(Product.treatment_id.in_(courses_of(patient_id, person_id)), since)
     return chosen.order_by(Product.id).limit(1).scalar_subquery()
 
 
 def corrected_in_words(session: Session, product_id: str, _zone: str) -> str:
     """Say what of the cells that a patient got was corrected since; empty: nothing that matters."""
-    first = session.get(Product, product_id)
-    if first is None or first.treatment is None:
-        return ""
-    given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
-    patient = first.treatment.patient
-    mine = _courses_of(patient.id, patient.person_id or patient.id)
-    chosen = select(Product).where(Product.treatment_id.in_(mine), given)
     found = []
-    for product in session.scalars(chosen.order_by(Product.id)):
+    for product in given_beside(session, product_id):
         results = session.scalars(select(QCResult).where(QCResult.product_id == product.id).order_by(QCResult.id))
         found += [one.sentence for one in since_given(product, results)]
     return " ".join(found)
+
+
+def given_beside(session: Session, product_id: str) -> Sequence[Product]:
+    """Return all containers that the person got who got one, in the order of their ids."""
+    first = session.get(Product, product_id)
+    if first is None or first.treatment is None:
+        return []
+    given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
+    patient = first.treatment.patient
+    mine = courses_of(patient.id, patient.person_id or patient.id)
+    chosen = select(Product).where(Product.treatment_id.in_(mine), given)
+    return session.scalars(chosen.order_by(Product.id)).all()

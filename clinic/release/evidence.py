@@ -97,7 +97,7 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         record.id: Item(hash=f"{PENDING}{record.content_hash}", name=record.headline(), adverse=said)
         for record, said in (said_of_kin(records, product) if family else ())
     }
-    for movement, said in _suffered(records, product, line):
+    for movement, said in suffered(records, product, line):
         if said:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
         elif movement.product_id == product.id and (said := movement.unauthorized):
@@ -160,7 +160,7 @@ def _events(records: CourseRecords, product: Product, events: list[Record]) -> d
     return found
 
 
-def _suffered(records: CourseRecords, product: Product, line: list[Product]) -> Iterator[tuple[Movement, str]]:
+def suffered(records: CourseRecords, product: Product, line: list[Product]) -> Iterator[tuple[Movement, str]]:
     """Yield what movements say against a container: its own, and those of its ancestors until their cells were taken.
 
     What an ancestor suffered, or that somebody threw it away, tells of its cells where it happened before a run took
@@ -174,16 +174,16 @@ def _suffered(records: CourseRecords, product: Product, line: list[Product]) -> 
             if one is product:
                 yield move, move.damage
             else:
-                in_time = any(run is not None and _before_the_end(move, run) for run in runs)
+                in_time = any(run is not None and before_the_end(move, run) for run in runs)
                 yield move, (move.damage if in_time else "") or _found_on_parent(move, one, in_time=in_time)
 
 
-def _before_the_end(move: Movement, run: ProcessingRun) -> bool:
-    """Whether a movement happened before a run or while it took the cells: to its end, at most a night long."""
-    if move.performed_at is None or run.performed_at is None:
+def before_the_end(one: Record, run: ProcessingRun) -> bool:
+    """Whether something was before a run or while it took the cells out of a container: to its end, at most a night."""
+    if one.performed_at is None or run.performed_at is None:
         return False
     night = run.performed_at + NIGHT
-    return move.performed_at <= run.performed_at or move.performed_at < min(run.ended_at or night, night)
+    return one.performed_at <= run.performed_at or one.performed_at < min(run.ended_at or night, night)
 
 
 def _found_on_parent(move: Movement, parent: Product, *, in_time: bool) -> str:

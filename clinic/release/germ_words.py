@@ -5,58 +5,52 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_NEUTRAL = r"""\d\S*|\S|and|or|of|in|on|at|by|to|the|an?|is|are|was|were|has|have|been|be|any|all|both|each|per|with
-    |after
-    |until|till|since|so|far|as|yet|from|for|this|that|its?|day|days|d|hours?|hrs?|h|weeks?|months?|minutes?|date|final
-    |interim|preliminary|first|second|third|last|read(ing)?s?|report(ed)?|result|results|test(ed)?|tests|aerobic
-    |anaerobic
-    |aerobically|anaerobically|bottles?|bottle|plates?|tubes?|media|medium|broth|agar|tsb|ftm|bact|alert|bactec
-    |culture[sd]?
-    |incubat\w*|membrane|filtration|direct|inoculation|gram|stain(ed|s)?|smear|slide|pcr|nat|qpcr|ct|copies|method
-    |sample
-    |samples|aliquots?|product|supernatant|cells?|leu[ck]ocytes?|wbc|granulocytes?|neutrophils?|lymphocytes?
-    |mononuclear
-    |polymorphs?|pmn|epithelial|erythrocytes?|red|white|blood|few|some|many|rare|occasional|numerous|moderate|debris
-    |seen
-    |only|host|human|background|°c|degrees|room|temperature|lot|no\.|nr|number|lab(oratory)?|confirmed|repeat(ed)?
-    |twice
-    |duplicate|triplicate|control|controls|valid|passed|pass|conforms?|ok|okay|fine|unremarkable|normal|clean|clear
-    |sterile
-    |see|note|file|n\.?a|n\s?a|applicable|recorded|specified|ph|eur|ep|usp|according|inclusive|hf|fields?|hpf
-    |pending|awaited|awaiting|follows?|progress|running|incubating|outstanding|not\ yet|done|complete[d]?"""
-_SUBJECT = r"""growth|organisms?|micro-?organisms?|microbes?|bacteri\w*|fung\w*|yeasts?|mou?lds?|mycoplasm\w*|germs?
-    |microbial
-    |pathogens?|dna|rna|rcl|rcr|rca|virus\w*|viral|replication|competent|contaminat\w*|colony|colonies|finding|findings
-    |acholeplasma|ureaplasma|cfu|turbidity|spores?|rods?|cocci|outcome|signal|amplification|sterility|detection|gx"""
-_N, _S = rf"(?:{_NEUTRAL})", rf"(?:{_NEUTRAL}|{_SUBJECT})"
+from clinic.products.germ_names import LATIN, NAMES
+
+_SAID = {
+    "N": "no without zero",
+    "M": "none nil nothing",
+    "X": "not",
+    "G": "negative neg sterile ngtd nd undetected complies meets na",
+    "S": "growth organism organisms microorganism microorganisms bacteria bacterium fungi fungus yeast yeasts"
+    " mould mold mycoplasma virus viruses colony colonies cfu rcl rca dna rna",
+    "V": "seen detected found isolated observed present grew grown identified",
+    "A": "microbial bacterial fungal visible aerobic anaerobic",
+    "O": "or",
+    "R": "for",
+    "P": "pending awaited",
+    "F": "after day days hour hours d h hrs final preliminary interim both all bottles bottle in at to date by pcr"
+    " specification so far yet culture cultures the with",
+    "B": "was were is",
+}
+_LETTER = {word: letter for letter, words in _SAID.items() for word in words.split()}
+"""The few words of a finding that is plainly “nothing”, each with the letter of its part in the sentence."""
+_NOTHING = re.compile(r"[FA]*(?:[NM]A*S(?:ON?S)*B?V?|MB?V?|A*SB?(?:XV|G|M)|B?XV|B?G(?:RA*S(?:OS)*)?|B?P)[FA]*")
+"""What one part of a finding may say: “no growth”, “none seen”, “growth: none”, “not detected”, “negative for …”."""
+_ASIDE = re.compile(r"[FA]*")
+_FIGURE = (
+    (
+        re.compile(r"(?<![\w.,<>≤≥-])(?:<\s*10?|0)\s*cfu(?:\s*/\s*(?:\d+\s*)?(?:ml|bag|plate|bottle))?(?![\w.,]*\d)"),
+        " nil ",
+    ),
+    (re.compile(r"^\s*(?:<\s*1|0)\s*$"), " nil "),
+    (re.compile(r"\bn\s?[./]\s?[ad]\b\.?"), " na "),
+    (re.compile(r"\bmycoplasma dna\b"), " mycoplasma "),
+    (re.compile(r"\bmicro-organism"), " microorganism"),
+    (
+        re.compile(
+            r"\b(?:days?|hours?|d|h)\s?\d{1,3}\b(?![.,]\d)|(?<![.,\d])\b\d{1,3}[\s-]?(?:days?|hours?|hrs?|d|h)\b"
+        ),
+        " day ",
+    ),
+)
+"""Figures of nothing, and of days."""
+_PART = re.compile(r"[,;()\[\]\n/]|\.(?=\s|$)|\band\b")
 _CLAUSE = re.compile(
     r"[.;,:!()\n]+(?=\s|$)|;|\s[-–—]+\s"
     r"|\b(?:but|however|although|though|except|apart from|other than|besides|save|then|later|afterwards)\b"
     r"|\band\b(?=\s+(?:then\s+|later\s+)?(?:growth|grew|rods|cocci|organisms|positive)\b)",
     re.IGNORECASE,
-)
-_COLON = re.compile(rf"\b({_SUBJECT})\s*:", re.IGNORECASE | re.VERBOSE)
-_LIST = re.compile(
-    rf"\b(?:no|neither|without)\s+(?:{_SUBJECT})(?:\s*,\s*(?:no\s+)?(?:{_SUBJECT}))*"
-    rf"\s*,?\s+(?:or|nor)\s+(?:{_SUBJECT})\b",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""“No bacteria, yeast or mould”: one denial of several."""
-_GRAM = re.compile(
-    r"\bgram[- ]?(?:pos(?:itive)?|negative|neg|variable|labile|[+-])(?!\w)"
-    r"|\b(?:coagulase|catalase|oxidase|lactose)[- ]\w+",
-    re.IGNORECASE,
-)
-_NOTHING = re.compile(
-    rf"""(?:{_S}\s+)*(?:
-      (?:no(?!\s+(?:longer|doubt)\b)|none|nil|nothing|without|never|neither|absence|absent|free|zero|not\ any)\b.*
-    |0(?:\s+{_S})*
-      |(?:not|non)\b(?!\s*-?(?:sterile|clean|clear|only|yet|negative|normal|ok|conform\w*|valid)\b).*
-      |(?:negative|neg\.?)(?:\s+(?:for|of|in)\b.*|(?:\s+{_S})*)
-      |(?:un|below)\s?-?(?:detect\w*|the\ .*|limit.*|l\.?o\.?d.*)
-      |sterile(?:\s+{_N})*
-    )""",
-    re.IGNORECASE | re.VERBOSE,
 )
 _DENIED_AFTER = re.compile(
     r".*\b(?:(?:not|never)\ (?:been\ )?"
@@ -64,22 +58,13 @@ _DENIED_AFTER = re.compile(
     r"|none|absent|excluded|ruled\ out|undetect\w*|nil)\b(?:\s+\w+){0,4}\W*",
     re.IGNORECASE | re.VERBOSE,
 )
-_PLAIN = re.compile(rf"(?:{_N}(?:\s+|$))*", re.IGNORECASE | re.VERBOSE)
-_AFFIRMED = re.compile(
-    r"\b(?:grew|turbid\b|positive|was\ (?:seen|found|isolated)|were\ (?:seen|found|isolated)|isolated\ (?:on|from))",
-    re.IGNORECASE,
-)
-_NONE_GREW = re.compile(r"\b(?:nothing|none|never|no \w+)\s+(?:\w+\s+)?(?:grew|was|were)\b", re.IGNORECASE)
 _GROWTH = re.compile(
     r"""\b(?:grew|grow(?:s|n|ing|th)?|rods?|\w*cocc(?:i|us|oid\w*)|bacill\w*|bacteri(?:a|um)|yeasts?|fung(?:us|i)
     |hyphae
     |mou?ld(?:s|y)?|turbid\w*|cloud(?:y|ed|iness)|contaminat\w*|organisms?|micro-?organisms?|germs?|colon(?:y|ies)
     |spores?|pathogens?
-    |staph\w*|strep\w*|enterococ\w*|pseudomon\w*|e\.?\ coli|escherichia|klebsiel\w*|candida|aspergill\w*|cutibact\w*
-    |propionibact\w*|acinetobact\w*|mycoplasm\w+\ (?:found|seen|detected|positive|dna)|gram[- ]?(?:pos|neg)\w*
-    |flag(?:ged|s)?|(?:bottles?|cultures?|plates?|pcr|signal|tested|test|result|alarm)\s
-        (?:(?:is|was|were|turned|became|went)\s)?positive
-    |positive\ (?:bottles?|cultures?|plates?|pcr|signal|result|in|on|at|after|for))\b""",
+    |positive(?!\ cells)|mycoplasm\w+\ (?:found|seen|detected|positive|dna)|gram[- ]?(?:pos|neg)\w*
+    |flag(?:ged|s)?)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ALLOWED = re.compile(
@@ -87,7 +72,8 @@ _ALLOWED = re.compile(
     |\bgrowth\ of\ (?:the\ )?cells
     |[^.;,]*\b(?:controls?|(?:control|reference)\ strains?)\b[^.;,]*
     |\bcells\ (?:are\ |were\ |have\ )?gr(?:e|o)w\w*|\b(?:if|should|whether|unless|in\ case|until|when)\b[^.;,]*
-    |\byeast\ extract|\bcolony[ -]forming|\bmould\ container|\bred\ flag""",
+    |\byeast\ extract|\bcolony[ -]forming|\bmould\ container|\bred\ flag
+    |\bcd\s?\d+\w?\W{0,2}\s?positive|\b(?:rh|rhesus|hla)\W{0,2}\s?(?:d\s)?positive""",
     re.IGNORECASE | re.VERBOSE,
 )
 _NEGATED = re.compile(
@@ -102,26 +88,30 @@ _NOT_QUITE = re.compile(
 )
 
 
-def _clauses(said: str | None) -> list[str]:
-    """Return the parts of a text that each say something by themselves, without what stands around the words."""
-    text = _GRAM.sub(" gramstained ", (said or "").replace("’", "'"))
-    text = re.sub(r"[()\[\]]", " ; ", _LIST.sub(" none ", _COLON.sub(r"\1 ", text))).replace("/", " ")
-    return [one for one in (part.strip(" \t-–—'\"“”*_?!.,") for part in _CLAUSE.split(text)) if one]
-
-
 @lru_cache(maxsize=4096)
 def names_something(finding: str | None) -> bool:
-    """Whether a finding names what was found, or could: true of every text that is not plainly “nothing”."""
-    return any(not _is_nothing(one) for one in _clauses(finding))
+    """Whether a finding names what was found, or could: true of every text that is not plainly “nothing”.
 
-
-def _is_nothing(clause: str) -> bool:
-    said = " ".join(clause.split())
-    if _NOT_QUITE.search(said):
+    Each part of it is made of the few words of `_SAID` in the order of such a sentence. What has another word, a figure
+    or a doubt may name a germ, so it is refused at its box: remarks go into the note.
+    """
+    said = (finding or "").strip().lower()
+    if not said.strip("-–—. "):
         return False
-    if _PLAIN.fullmatch(f"{said} ") or _DENIED_AFTER.fullmatch(said):
+    for figure, word in _FIGURE:
+        said = figure.sub(word, said)
+    parts = [part for one in _PART.split(said) if (part := _letters(one))]
+    if any("?" in part for part in parts) or ("X" in "".join(parts) and re.search(r"\b(?:all|both)\b", said)):
         return True
-    return _NOTHING.fullmatch(said) is not None and not _AFFIRMED.search(_NONE_GREW.sub(" ", said))
+    return not any(_NOTHING.fullmatch(one) for one in parts) or not all(
+        _NOTHING.fullmatch(one) or _ASIDE.fullmatch(one) for one in parts
+    )
+
+
+def _letters(part: str) -> str:
+    """Return what one part says, a letter for each word; “?” for a word that is not of the few."""
+    words = (one.strip("-–—:.!'\"“”") for one in part.replace(":", " ").split())
+    return "".join(_LETTER.get(one, "?") for one in words if one)
 
 
 @lru_cache(maxsize=4096)
@@ -129,8 +119,12 @@ def tells_of_growth(note: str | None) -> bool:
     """Whether a note says that something grew or was seen; what it denies, and what a control did, is not that."""
     text = (note or "").replace("’", "'")
     return any(
-        _GROWTH.search(_ALLOWED.sub(" ", one if _NOT_QUITE.search(one) else _NEGATED.sub(" ", one)))
-        and (_NOT_QUITE.search(one) or not _DENIED_AFTER.fullmatch(one))
+        bool(not_quite) or (_tells(_NEGATED.sub(" ", _ALLOWED.sub(" ", one))) and not _DENIED_AFTER.fullmatch(one))
         for one in (part.strip(" .") for part in _CLAUSE.split(text))
         if one
+        for not_quite in [_NOT_QUITE.search(_ALLOWED.sub(" ", one))]
     )
+
+
+def _tells(said: str) -> bool:
+    return any(pattern.search(said) for pattern in (_GROWTH, NAMES, LATIN))

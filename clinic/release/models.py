@@ -20,8 +20,8 @@ from clinic.products.models import Product
 from clinic.products.reasons import ever_said, of_one_container
 from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
-from clinic.release.evidence import basis, beside, outdated
-from clinic.release.kin import SPEAKS, against_by_kin
+from clinic.release.evidence import basis, before_the_end, beside, outdated
+from clinic.release.kin import SPEAKS, Speaker, against_by_kin
 from clinic.release.points import (
     PERMITTING,
     RELEASING,
@@ -265,8 +265,10 @@ def standing_no(records: CourseRecords, product: Product, *, before: Release | N
 
     A release after it has overturned it; a hold of the product itself is decided on as any product is (rules 45, 50).
     """
-    for one in ancestry(records, product):
-        earlier = [made for made in decisions(records, one) if before is None or _earlier(made, before)]
+    line = ancestry(records, product)
+    for one in line:
+        made = decisions(records, one) if one is product else of_source(records, one, line)
+        earlier = [said for said in made if before is None or _earlier(said, before)]
         found = _last_no(records, earlier, against={"reject"} if one is product else {"hold", "reject"})
         if found is not None:
             return found
@@ -311,12 +313,27 @@ def _against_cells(records: CourseRecords, one: Release) -> str:
     return "" if any(needed <= {signed.role for signed in made.present_signatures} for made in later) else reason
 
 
-SPEAKS[Release] = _against_cells
+SPEAKS[Release] = Speaker(_against_cells, Release.decision.in_(("hold", "reject")))
 
 
 def decisions(records: CourseRecords, product: Product) -> list[Release]:
     """Return the decisions on a product in the order in which they were recorded."""
     return sorted(records.on(product, Release), key=lambda one: (one.recorded_at, one.id))
+
+
+def of_source(records: CourseRecords, source: Product, line: list[Product]) -> list[Release]:
+    """Return the decisions on an ancestor that count for what was made of it: ``line``, the whole ancestry.
+
+    A “no” to what was left after the run, for a reason that is plainly of that container (“expired”), is none.
+    """
+    made = {one.run_id for one in line}
+    runs = [run for use in source.uses if use.run_id in made and (run := records.get(use.run_id)) is not None]
+    return [
+        one
+        for one in decisions(records, source)
+        if one.permits or not runs or any(before_the_end(one, run) for run in runs)
+        or not of_one_container(ever_said(one, "reason"))
+    ]  # fmt: skip
 
 
 def released_since(records: CourseRecords, product: Product) -> datetime | None:

@@ -15,7 +15,7 @@ from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.carried import judged_results
 from clinic.release.evidence import findings, limit_of, out_of_limit
-from clinic.release.kin import against_by_kin
+from clinic.release.kin import RUNNING, against_by_kin
 from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated, standing, unmet
 
@@ -261,8 +261,12 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
 
 
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
-    """Refuse to release what can no longer be given, or whose processing is not signed (rule 50)."""
-    if product.discarded or product.given:
+    """Refuse to release what can no longer be given, or whose processing is not signed (rule 50).
+
+    Of cells that run quality may decide anew, so that what was said of their kin is answered and they need not stop.
+    """
+    runs = any(ask(records, product) for ask in RUNNING)
+    if product.discarded or (product.given and not runs):
         raise RuleBroken("This product was given or discarded. It can no longer be released.", rule=50)
     if product.uses and product.left <= 0:
         raise RuleBroken("All of this product was processed. Release the products made from it.", rule=50)

@@ -22,7 +22,7 @@ from clinic.record_kinds import WithAccusing
 from clinic.record_pool import once
 from clinic.records import Origin
 from clinic.release.evidence import findings, items, news
-from clinic.release.models import Release, decisions, standing_decision
+from clinic.release.models import Release, decisions, of_source, standing_decision
 from clinic.release.pending import overdue
 from clinic.release.points import points_of
 from clinic.release.results import QCResult, outside
@@ -251,8 +251,10 @@ def _elsewhere(product: Product) -> list[str]:
 def _stopped_parents(records: CourseRecords, product: Product, decided: Release | None) -> list[str]:
     """Return which containers that the product was made of were held or rejected since it was decided on."""
     found = []
-    for parent in ancestry(records, product):
-        last = standing_decision(records, parent) if parent.id != product.id else None
+    line = ancestry(records, product)
+    for parent in line:
+        counting = of_source(records, parent, line) if parent.id != product.id else []
+        last = next((one for one in reversed(counting) if one.effective(records)), None)
         known = decided is not None and last is not None and decided.recorded_at > last.recorded_at
         if last is not None and not last.permits and not known:
             name = f"{parent.name} {parent.division or ''}".strip()

@@ -21,6 +21,7 @@ from clinic.records import Origin
 from clinic.release.after_giving import bad_in_given, corrected_in_given, corrected_in_words, in_words, since_given
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
+from clinic.release.kin_given import kin_in_given, kin_in_words, said_since_given
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, Point, points_of, to_decide
@@ -139,6 +140,8 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     bad = [result for product, state in found if state is ProductState.GIVEN for result in germs(records, product)]
     if bad:
         return Progress(state=State.NOW, word=f"{QC_TESTS[bad[0].test or ''].label}: {bad[0].words}")
+    if any(said_since_given(records, product) for product, state in found if state is ProductState.GIVEN):
+        return Progress(state=State.NOW, word="Refused after giving")
     for product, state in found:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
@@ -316,7 +319,10 @@ def cultures(records: CourseRecords, product: Product) -> list[Action]:
 
 
 def contaminated(records: CourseRecords, product: Product) -> list[Action]:
-    """Germs in cells that a patient has, or in what shares cells with them: a physician assesses it (rule 43)."""
+    """Germs in cells that a patient has, or in what shares cells with them: a physician assesses it (rule 43).
+
+    Also what was decided on, or seen of, a sister or a parent since.
+    """
     if product.treatment_id is None:
         return []
     to = ("events.index", {"treatment_id": product.treatment_id})
@@ -327,6 +333,12 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
             due_at=result.recorded_at, due_words="found",
         )
         for result in germs(records, product)
+    ] + [
+        Action(
+            title="Assess: cells of the same origin were refused after giving", danger=True, who=(Role.PHYSICIAN,),
+            to=to, why=f"{said} Inform the patient.", due_at=record.recorded_at, due_words="written",
+        )
+        for record, said in said_since_given(records, product)
     ]  # fmt: skip
 
 
@@ -366,7 +378,9 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
     return [*found, Mark(since=clock.day(min(begun), zone), until=until, state=State.NOW, said=said)]
 
 
-Patient.warned_by += [(bad_in_given, in_words), (corrected_in_given, corrected_in_words)]
+Patient.warned_by += [
+    (bad_in_given, in_words), (corrected_in_given, corrected_in_words), (kin_in_given, kin_in_words),
+]  # fmt: skip
 WITHHELD.append(stops_processing)
 RELEASE = Step(
     name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),

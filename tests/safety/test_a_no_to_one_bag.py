@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from clinic import clock
@@ -83,6 +85,22 @@ def test_cells_that_run_are_stopped_when_their_sister_is_refused(ward, bags, how
     assert not stops(ward)
     found(ward, bag, how, OF_CELLS[1])
     assert stops(ward)
+
+
+def test_quality_decides_on_cells_that_run_and_the_stop_ends_with_its_signature(ward, bags):
+    bag, sister, mine = bags
+    ward.give(mine, sister)
+    found(ward, bag, "discarded", "Schlieren")
+    assert stops(ward)
+    assert ward.decide(sister, "conforms").status_code in {409, 422}
+    answer = ward.decide(sister, "conforms", reason="Streaks of DMSO; its own culture has no growth")
+    assert answer.status_code == 303, ward.refused
+    assert stops(ward)
+    assert ward.fill("quality", answer.location, password=PASSWORD).status_code == 303, ward.refused
+    assert not stops(ward)
+    given = ward.given(sister)
+    assert ward.end(given, ended_at=clock.now(), volume_given=str(sister.volume)).status_code == 303, ward.refused
+    assert ward.decide(sister, "conforms", reason="again").status_code in {409, 422}
 
 
 def test_cells_that_run_in_another_patient_are_stopped_too(ward):
@@ -176,8 +194,10 @@ def test_a_reason_that_speaks_of_the_cells(said):
 @pytest.mark.parametrize(
     "said",
     [
-        "empty bag", "rest of the bag", "expired", "dropped", "Not needed", "freezer alarm during the night",
-        "see the file",
+        "empty bag", "rest of the bag", "expired", "dropped", "Not needed", "Expiry date passed", "surplus",
+        "End of treatment, patient in remission", "needs a new label", "Label smeared", "accidentally thawed",
+        "Bag punctured during spiking", "surgery cancelled", "Clotted line", "waiting for the courier's paperwork",
+        "thawed, rest not usable", "patient died", "storage contract ended", "time after thaw over", "low volume",
         "no clots, no mould", "contamination was excluded; bag leaked", "label torn", "cannula clotted",
         "dose too small",
         "patient has an infection", "cells grew too slowly", "Viability 61 % below the limit",
@@ -187,3 +207,60 @@ def test_a_reason_that_speaks_of_the_cells(said):
 def test_a_reason_of_one_container_alone(said):
     assert not speaks_of_the_cells(said)
     assert of_one_container(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "donor wrong", "run failed", "culture failed", "medium failed test", "freezer failure", "power cut in tank",
+        "patient mistake: harvest entered under another", "medium expired before use", "see the file", "Listeria",
+        "patient died of sepsis", "freezer alarm during the night", "bag swollen with gas", "endotoxin 400 EU/mL",
+    ],
+)  # fmt: skip
+def test_a_reason_that_is_not_plainly_of_one_container(said):
+    assert not of_one_container(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "gas in the bag", "crystals", "glass splinter", "belongs to Mrs Meyer", "DIN of A. Meyer on the bag", "a worm",
+        "name of another patient", "Serratia marcescens", "Listeria", "patient saw black spots in the bag",
+        "turbid, patient informed", "clots when the patient was connected", "identity of patient doubtful",
+    ],
+)  # fmt: skip
+def test_a_giving_that_stopped_for_the_cells_speaks_of_them(said):
+    assert speaks_of_the_cells(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Patient turned yellow", "patient has black eye", "blood clot in the patient's leg", "allergic reaction",
+        "patient smelled of alcohol", "patient confused with pain", "hair of patient caught in line",
+    ],
+)  # fmt: skip
+def test_a_giving_that_stopped_for_the_patient_says_nothing_of_the_cells(said):
+    assert not speaks_of_the_cells(said)
+
+
+@pytest.mark.parametrize("how", ["reject", "hold", "discarded", "received"])
+@pytest.mark.parametrize("reason", ["donor wrong", "freezer failure"])
+def test_an_unknown_word_holds_the_sister_whoever_writes_it(ward, bags, how, reason):
+    bag, sister, _mine = bags
+    found(ward, bag, how, reason)
+    assert ward.tag(sister) == "On hold"
+
+
+@pytest.mark.parametrize("reason", ["Serratia", "donor wrong"])
+def test_an_unknown_word_reaches_a_cousin_by_a_common_parent(ward, reason):
+    cord, day = published(ward.team, "UC-MSC-RA"), timedelta(days=1)
+    donor, at = ward.giver(), clock.now() - 39 * day
+    first, second = ward.banked(ward.donated(donor, cord), cord, volume="20", bags=2, untested=True, at=at)
+    (bag,) = ward.banked(first, cord, at=at + timedelta(hours=4), volume="10")
+    (cousin,) = ward.banked(second, cord, at=at + timedelta(hours=3), volume="10")
+    ward.assign(cousin, recipient(ward, donor))
+    ward.release(cousin)
+    assert ward.tag(cousin) == "Released", ward.refused
+    found(ward, bag, "discarded", reason)
+    assert ward.tag(cousin) == "On hold"

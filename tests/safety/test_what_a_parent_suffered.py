@@ -118,3 +118,17 @@ def test_a_plain_release_does_not_lift_the_hold_and_an_exception_of_quality_name
     ward.release(bag)
     ward.said_no("was discarded")
     assert ward.tag(bag) == "On hold"
+
+
+@pytest.mark.parametrize("how", ["reject", "hold"])
+@pytest.mark.parametrize(
+    ("reason", "tag"),
+    [("End of treatment", RELEASED), ("rest has low volume", RELEASED), ("not needed", RELEASED), ("mould", "On hold")],
+)
+def test_a_plain_no_to_the_rest_of_a_parent_holds_no_child(ward, own, how, reason, tag):
+    bag, _mine = own
+    _run, parent = parent_of(ward, bag)
+    assert ward.decide(parent, how, reason=reason).status_code == 303, ward.refused
+    assert ward.tag(bag) == tag
+    befell(ward, parent, clock.now(), reason=reason)
+    assert ward.tag(bag) == tag
