@@ -25,7 +25,8 @@ class Blocked:
     """One reason why a step may not go on: what is missing, who can resolve it, and where.
 
     ``rule`` is the number in the clinic's rule book, 0 for plain order of steps. ``who`` empty: nobody can
-    allow this. ``fix`` is an endpoint with its values, which the page turns into an address.
+    allow this. ``fix`` is an endpoint with its values, which the page turns into an address. ``by_clock``: time alone
+    brought it, such as the last day of a decision; what was begun rightly before is not stopped by it.
     """
 
     because: str
@@ -33,6 +34,7 @@ class Blocked:
     who: tuple[Role, ...] = ()
     fix: tuple[str, dict[str, Any]] | None = None
     fix_label: str = "Open"
+    by_clock: bool = False
 
 
 class State(StrEnum):

@@ -17,7 +17,7 @@ class PastReaction(NamedTuple):
 
     ``severe``: or not yet known to be mild. ``written``: when it was written last. ``event_id``: the adverse event that
     waits for a physician's assessment and signature. ``of_cells``: whether it is known to be one of cells, as what was
-    seen while they were given.
+    seen while they were given. ``over_at``: when an event that does not go on was over.
     """
 
     words: str
@@ -26,12 +26,19 @@ class PastReaction(NamedTuple):
     written: datetime | None = None
     event_id: str = ""
     of_cells: bool = True
+    over_at: datetime | None = None
 
     def open_in(self, records: CourseRecords) -> bool:
-        """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""
+        """Whether it stops the giving: severe, and no physician has decided since it happened and was written.
+
+        Of what was over before a decision nobody needs to have known: the patient whom the physician saw was well.
+        """
         return self.severe and not any(
-            one.performed_at >= (self.at or one.performed_at)
-            and (self.written is None or one.recorded_at > self.written)
+            (self.over_at is not None and one.performed_at > self.over_at)
+            or (
+                one.performed_at >= (self.at or one.performed_at)
+                and (self.written is None or one.recorded_at > self.written)
+            )
             for one in records.of(Eligibility)
             if one.signed and one.eligible and one.performed_at is not None
         )

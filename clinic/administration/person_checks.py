@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.alerts_since import alerts_since, rules_out, said_since, tells_of_infection
+from clinic.administration.alerts_since import alerts_since, said_since, tells_of_infection
 from clinic.administration.known_facts import (
     alerts,
     allergy_conflicts,
@@ -25,6 +25,7 @@ from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
 from clinic.patients.merging import CONFIRMS, proposed_to
 from clinic.patients.models import had_died
+from clinic.patients.ruled_out import rules_out
 from clinic.patients.whole_person import not_asked
 from clinic.products.models import Product
 from clinic.records import Origin

@@ -29,18 +29,24 @@ if TYPE_CHECKING:
 
 def faults(records: CourseRecords, given: Administration, at: datetime) -> list[str]:
     """Return in a sentence each why the gate would refuse cells that run, and what is new to who began them."""
-    begun, product, verdict = given.performed_at or at, given.product, Verdict()
-    bedside = at_hand(records, given, begun)
+    start, product, verdict = given.performed_at or at, given.product, Verdict()
+    bedside = at_hand(records, given, start)
     worn = (bedside.course, bedside.wristband, bedside.wearer, product)
     identity(verdict, *worn, same=records.people_ids)
     same_identity(verdict, bedside)
     one_record(verdict, bedside, at)
     what_cells(verdict, bedside, product)
-    dose(verdict, bedside, begun)
+    dose(verdict, bedside, start)
     place(verdict, bedside)
     whole_person(verdict, bedside, at)
-    donors_of_cells(verdict, bedside, begun)
+    donors_of_cells(verdict, bedside, start)
     return [one.because for one in verdict.blocked] + _unanswered(records, given, verdict)
+
+
+def begun(given: Administration, at: datetime) -> datetime:
+    """Return when cells that run were begun: of a corrected start and the movement that went with it, the earlier."""
+    moves = [move.performed_at for move in given.product.movements if move.kind == "given" and move.performed_at]
+    return min([given.performed_at or at, *moves[-1:]])
 
 
 def at_hand(records: CourseRecords, given: Administration, begun: datetime) -> Bedside:

@@ -17,7 +17,7 @@ from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
-from clinic.administration.running_gate import faults
+from clinic.administration.running_gate import begun, faults
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.products.reasons import ever_said, speaks_of_the_cells
@@ -159,7 +159,8 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
     product = given.product
     if product is None or not given.running:
         return []
-    found = held_because(records, product, at)
+    start = begun(given, at)
+    found = held_because(records, product, at, awaited_at=start)
     last = (decisions(records, product) or [None])[-1]
     if last is not None and not last.releases:
         found.append(f"{last.headline()}: {last.reason}." if last.reason else f"{last.headline()}.")
@@ -171,8 +172,19 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
     found += [one.because for one in unanswered(records, product)]
     waits = doubted_weight(records, at) if records.course.says.dose.per_kg else None
     found += [unconfirmed_weight(records, waits)] if waits is not None else []
-    found += [one.because for one in ADMINISTRATION.forbidden(records, at)]
+    found += [one.because for one in _forbidden(records, start, at)]
     return list(dict.fromkeys(found + faults(records, given, at)))
+
+
+def _forbidden(records: CourseRecords, start: datetime, at: datetime) -> list[Blocked]:
+    """Return what the papers have against cells that run: by all that is known now, and by the clock of the start.
+
+    A decision or consent that ends while they run, and their own giving on the day before, stop nothing.
+    """
+    now = ADMINISTRATION.forbidden(records, at)
+    turned = {one.rule for one in now if one.by_clock}
+    then = ADMINISTRATION.forbidden(records, start) if turned else []
+    return [one for one in now if not one.by_clock] + [one for one in then if one.rule in turned and one not in now]
 
 
 def _rest_waits(given: Administration) -> bool:

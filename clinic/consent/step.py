@@ -100,7 +100,7 @@ def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
     """Return why the last consent to this version is not valid at a moment."""
     if last.standing(at) is Standing.EXPIRED:
         new, because = ("consent.new_for_course", {"treatment_id": records.course.id}), "The consent has expired."
-        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
+        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent", by_clock=True)
     if last.standing(at) is Standing.DISPUTED:
         read = ("requests.of_record", {"record_id": last.id})
         because = f"The consent is not valid. {in_words(undecided(last.said)[-1])}"
@@ -115,7 +115,7 @@ def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
     elif last.outgrown(at):
         new = ("consent.new_for_course", {"treatment_id": records.course.id})
         because = "The consent was signed for a child who is of age now: the patient consents in person."
-        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
+        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent", by_clock=True)
     elif used_up(records, last):
         new = ("consent.new_for_course", {"treatment_id": records.course.id})
         because = "The consent was given for an earlier course, and its cells were given before this one was ordered."

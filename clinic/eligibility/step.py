@@ -87,14 +87,14 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
     again = {"who": WHO, "fix": ("eligibility.new", {"treatment_id": records.course.id}), "fix_label": "Decide again"}
     if counts.valid_until is not None and day > counts.valid_until:
         because = f"The eligibility decision was valid until {wording.day(counts.valid_until)}."
-        found.append(Blocked(rule=23, because=because, **again))
+        found.append(Blocked(rule=23, because=because, by_clock=True, **again))
     last = last_given(records, at)
     if last is not None and clock.day(last, records.zone) < day and (counts.performed_at or at) <= last:
         because = (
             f"The patient was given cells on {wording.day(clock.day(last, records.zone))}, after the eligibility "
             "decision. Decide again before the next dose."
         )
-        found.append(Blocked(rule=23, because=because, **again))
+        found.append(Blocked(rule=23, because=because, by_clock=True, **again))
     elsewhere = said_elsewhere(records, counts, at) if len(records.every(Treatment)) > 1 else []
     found += [Blocked(rule=23, because=said, **again) for said in elsewhere]
     against = reversed_alone(records, counts)

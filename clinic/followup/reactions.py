@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
+from clinic.access import Role
 from clinic.administration.models import Administration, PastReaction
 from clinic.followup.adverse_events import SUSPECTED, AdverseEvent, may_be_serious
-from clinic.patients.doubted import alone
+from clinic.patients.doubted import alone, starts
 from clinic.patients.names import searchable
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
@@ -150,18 +151,43 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     waits = awaits_physician(event)
     state = "not assessed by a physician" if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, _day(records, event.performed_at)) if part)
-    severe = event.grade in {"4", "5"} or bool(_ANAPHYLACTIC.search(event.term or ""))
+    severe = bool({"4", "5"} & set(said_ever(event, "grade"))) or bool(_ANAPHYLACTIC.search(event.term or ""))
     severe = severe or (waits and (_may_be_grave(event) or is_severe(_ever(event, ("term", "narrative")))))
     return PastReaction(
         words, event.performed_at, severe, _written(event, ("term", "grade", "serious")), event.id if waits else "",
         of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
+        over_at=_over_at(event) if waits else None,
     )  # fmt: skip
 
 
 def _may_be_grave(event: AdverseEvent) -> bool:
     """Whether an event that no physician has assessed may be serious, or goes on and is not said to be mild."""
-    over = event.outcome in OVER or event.ended_at is not None
-    return may_be_serious(event.serious) or event.grade == "3" or not (over or event.grade == "1")
+    grades = said_ever(event, "grade")
+    serious = any(may_be_serious(one) for one in said_ever(event, "serious"))
+    return serious or "3" in grades or not (_is_over(event) or grades == ["1"])
+
+
+def said_ever(event: AdverseEvent, name: str) -> list[Any]:
+    """Return what an event says, and said before corrections of one person who is no physician (rule 45)."""
+    found = [getattr(event, name)]
+    for one in alone(event):
+        if name in one.changes and one.amended_by.role is not Role.PHYSICIAN:
+            found += [one.changes[name][0]]
+    return found
+
+
+def _is_over(event: AdverseEvent) -> bool:
+    """Whether an event does not go on: by its outcome or its end, as each was said at its worst."""
+    return set(said_ever(event, "outcome")) <= OVER or None not in said_ever(event, "ended_at")
+
+
+def _over_at(event: AdverseEvent) -> datetime | None:
+    """Return when an event was over, its onset where no end is known; None where it goes on or may be of cells."""
+    suspected = {event.from_cells, event.from_delivery} & SUSPECTED
+    anaphylactic = _ANAPHYLACTIC.search(_ABSENT.sub(" ", _ever(event, ("term", "narrative"))))
+    if suspected or anaphylactic or not _is_over(event):
+        return None
+    return max(starts(event, "ended_at") or starts(event), default=None)
 
 
 def _day(records: CourseRecords, at: datetime | None) -> str:

@@ -17,7 +17,8 @@ from clinic.judged_lines import ProductLine
 from clinic.model import like_any_case
 from clinic.paging import page, place_of
 from clinic.patients.donors import Donor
-from clinic.patients.models import Patient, searchable
+from clinic.patients.models import Patient
+from clinic.patients.names import searchable
 from clinic.products.models import Movement, Product
 from clinic.products.movements import whereabouts
 from clinic.release.product_state import ProductState

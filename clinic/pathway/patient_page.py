@@ -152,7 +152,7 @@ def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, A
         did = f"corrected who the patient is: {corrected_words([correction])}."
         until = "Until then no cells are given. Replace wristband and labels that were printed with the old entry."
     if correction.record == "alert":
-        did = "closed or changed an alert about an allergy; a nurse or physician confirms that."
+        did = "closed or changed an alert that counts at the bedside; a nurse or physician confirms that."
     return {
         "tag": "Your next action" if mine else "Waiting for a second person",
         "title": "Confirm the correction",

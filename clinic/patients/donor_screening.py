@@ -14,12 +14,13 @@ from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Action, Blocked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from clinic.course_records import CourseRecords
     from clinic.protocols.content import Content
 
 PHYSICIAN = (Role.PHYSICIAN,)
+GROUP = frozenset({"abo", "rhd"})
 
 
 class Collection(NamedTuple):
@@ -236,10 +237,28 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
 
 
 def contradicting(records: CourseRecords, who: str, person: Sequence[Any]) -> str:
-    """Return that the typings on the records of one person do not agree; "" where they do (rule 20)."""
+    """Return that the typings on the records of one person do not agree; "" where they do (rule 20).
+
+    What a typing said before a correction counts, too, until a second person has signed the typing.
+    """
     typings = [typing for one in person for typing in records.on(one, BloodTyping)]
-    agree = len({(typing.abo, typing.rhd) for typing in typings}) <= 1
-    return "" if agree else f"The {who}'s blood groups do not agree."
+    if len({(one.abo, one.rhd) for one in typings}) > 1:
+        return f"The {who}'s blood groups do not agree."
+    if len({group for one in typings for group in _read(one)}) > 1:
+        return (
+            f"The {who}'s blood groups do not agree: one was corrected, and no second person has signed the correction."
+        )
+    return ""
+
+
+def _read(typing: BloodTyping) -> Iterator[tuple[str | None, str | None]]:
+    """Yield the group of a typing, and each that it said before a correction that nobody else has signed."""
+    abo, rhd = typing.abo, typing.rhd
+    yield abo, rhd
+    for one in reversed(typing.amendments):
+        abo, rhd = (one.changes[n][0] if n in one.changes else was for n, was in (("abo", abo), ("rhd", rhd)))
+        if one.corrects(GROUP) and not typing.is_confirmed(one):
+            yield abo, rhd
 
 
 def independent(typings: list[BloodTyping]) -> int:

@@ -8,7 +8,8 @@ from sqlalchemy import and_, false, or_, select
 
 from clinic.identifiers import parse_id
 from clinic.patients.donors import Donor
-from clinic.patients.models import Patient, searchable
+from clinic.patients.models import Patient
+from clinic.patients.names import searchable
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

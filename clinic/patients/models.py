@@ -15,15 +15,16 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
-from clinic.patients.allergens import reacts, warns
+from clinic.patients.alert_changes import weakened
+from clinic.patients.allergens import reacts
 from clinic.patients.doubted import UNCONFIRMED, moved, takes_away
-from clinic.patients.names import name_key, search_text, searchable
+from clinic.patients.names import name_key, search_text
 from clinic.patients.numbers import bearer, taken
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
 from clinic.records import Amendment, Entry, Meaning, Record, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
 
     from sqlalchemy.orm import Session
 
@@ -349,8 +350,8 @@ class Alert(Entry):
 
     @property
     def unconfirmed(self) -> list[Amendment]:
-        """The corrections that ended or weakened a warning of an allergy and that nobody has confirmed (rule 23)."""
-        return [one for one, _before in self._weakened()]
+        """The corrections that ended or weakened an allergy or what rules cells out, not confirmed yet (rule 23)."""
+        return [one for one, _before in weakened(self)]
 
     def texts_on(self, day: date) -> list[str]:
         """Return what the alert says on a day, also what was taken away and no second person has confirmed.
@@ -359,27 +360,13 @@ class Alert(Entry):
         """
         doubted = [
             before["text"]
-            for _one, before in self._weakened()
+            for _one, before in weakened(self)
             if (before["until_on"] is None or day <= before["until_on"])
         ]
         told = [f"{text} ({UNCONFIRMED})" for text in dict.fromkeys(doubted)]
         ended = self.about_id is not None or any("until_on" in one.changes for one in self.amendments)
         shown = self.shown_on(day) or (reacts(self.text) and not ended)
         return [*([self.text] if shown else []), *told]
-
-    def _weakened(self) -> Iterator[tuple[Amendment, dict[str, Any]]]:
-        """Yield each unconfirmed correction after which an allergy is warned of shorter or no more, the last first."""
-        after: dict[str, Any] = {"text": self.text, "until_on": self.until_on}
-        for one in reversed(self.amendments if self.about_id is None else []):
-            old = {name: change[0] for name, change in one.changes.items() if name in after}
-            if old.get("until_on"):
-                old["until_on"] = date.fromisoformat(old["until_on"])
-            before = after | old
-            shorter = after["until_on"] is not None and (before["until_on"] or date.max) > after["until_on"]
-            less = searchable(before["text"]) not in searchable(after["text"])
-            if one.confirmed_by_id is None and warns(before["text"]) and (shorter or less):
-                yield one, before
-            after = before
 
     def close(self, *, by: User, at: datetime, today: date, reason: str) -> Amendment:
         """End the alert: from this moment it is shown no more. Yesterday was its last day, so today has none of it."""

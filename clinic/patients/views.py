@@ -124,7 +124,9 @@ def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
     if correction not in [*patient.open_corrections, *identity_corrections(patient)]:
         raise RuleBroken("This correction is confirmed already, or needs no second person.")
     if correction.record == Alert.__tablename__ and me().role not in CONFIRMS:
-        raise RuleBroken("A nurse or physician confirms that an alert about an allergy was closed or changed.", rule=23)
+        raise RuleBroken(
+            "A nurse or physician confirms that an alert that counts at the bedside was closed or changed.", rule=23
+        )
     form = form_of(PasswordForm, rests_on=patient)
     if form.validate_on_submit():
         refuse_stale(patient)

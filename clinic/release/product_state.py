@@ -146,11 +146,14 @@ def out_of_limits(records: CourseRecords, product: Product) -> list[str]:
     return outside(records.on(product, QCResult), limits)
 
 
-def held_because(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+def held_because(
+    records: CourseRecords, product: Product, at: datetime, *, awaited_at: datetime | None = None
+) -> list[str]:
     """Return what was found against a product that no decision on it has taken into account; empty: nothing.
 
     Growth in a container that shares cells with it, damage, a donor who is not eligible, withdrawn consent hold it
     from the moment when they are recorded, until quality decides (rules 15, 34, 43; hazards H9, H29).
+    ``awaited_at``: the moment at which awaited results count as overdue, of cells that run their start.
     """
     taken = [
         one
@@ -163,7 +166,7 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     known = taken[-1].basis if taken else None
     found = news(items(records, product), known) if known else findings(records, product)
     if taken:
-        ended += _overdue(records, product, taken[-1], at)
+        ended += _overdue(records, product, taken[-1], awaited_at or at)
     if taken and taken[-1].releases:
         ended += [one.sentence for one in wrong_cells(records, product)]
         ended += refused_since(records, product)
