@@ -371,10 +371,13 @@ class DateTimeField(DateField):
     twice = False
     which = ""
 
+    day_is_filled_in = False
+    """Whether the page fills in today, so that today without a time says nothing yet."""
+
     def read_parts(self, typed: list[str]) -> datetime | None:
         """Return the moment that the site's clock showed."""
         day, time = super().read_parts(typed), typed[3]
-        if day is None and not time:
+        if not time and (day is None or (self.day_is_filled_in and day == clock.today(self._form.zone))):
             return None
         match = re.fullmatch(r"([01]?\d|2[0-3])[:.h]?([0-5]\d)", time, re.ASCII)
         if day is None or match is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from sqlalchemy.orm import object_session
 
 from clinic import clock
 from clinic.fields import Range, plain
-from clinic.form_fields import DateField, DateTimeField, DecimalField, SelectField, StringField
+from clinic.form_fields import DateTimeField, DecimalField, SelectField, StringField
 from clinic.forms import Live, RecordForm, form_for
 from clinic.harvest.limits import most_per_kg, planned_sources, ratios
 from clinic.harvest.models import DAY, Harvest
@@ -30,13 +29,9 @@ if TYPE_CHECKING:
 
 
 class TimeOutField(DateTimeField):
-    """When the team held the time-out. Its day is filled in, so today without a time says nothing yet."""
+    """When the team held the time-out."""
 
-    def read_parts(self, typed: list[str]) -> datetime | None:
-        """Return the moment; None where only today's date stands there."""
-        if not typed[3] and DateField.read_parts(self, typed) == clock.today(self._form.zone):
-            return None
-        return super().read_parts(typed)
+    day_is_filled_in = True
 
 
 class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out_at": TimeOutField})):

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from clinic.patients.models import Alert
     from clinic.records import Amendment
 
 
-def weakened(alert: Alert) -> Iterator[tuple[Amendment, dict[str, Any]]]:
+def weakened(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any]]]:
     """Yield each unconfirmed correction after which less is warned of, or shorter, the last first; with what was.
 
     Of an allergy whoever corrects it needs a second person; what rules cells out a physician may close alone.
@@ -34,7 +33,7 @@ def weakened(alert: Alert) -> Iterator[tuple[Amendment, dict[str, Any]]]:
             yield one, before
 
 
-def texts_since(alert: Alert, day: date) -> list[tuple[str, datetime]]:
+def texts_since(alert: Any, day: date) -> list[tuple[str, datetime]]:
     """Return what an alert says on a day, each with when that was written.
 
     A correction of its spelling or of its last day writes nothing new, but that a closed one was opened again does.
@@ -51,7 +50,7 @@ def _of(text: str, written: dict[str, datetime]) -> datetime:
     return written[max(known, key=len)]
 
 
-def _written(alert: Alert, until: Amendment | None) -> datetime:
+def _written(alert: Any, until: Amendment | None) -> datetime:
     """Return when an alert last came to say something else, before a correction."""
     at = alert.recorded_at
     for one, before, after in reversed(list(_changes(alert))):
@@ -64,7 +63,7 @@ def _written(alert: Alert, until: Amendment | None) -> datetime:
     return at
 
 
-def _changes(alert: Alert) -> Iterator[tuple[Amendment, dict[str, Any], dict[str, Any]]]:
+def _changes(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any], dict[str, Any]]]:
     """Yield each correction, the last first, with the facts before and after it."""
     after: dict[str, Any] = {"text": alert.text, "until_on": alert.until_on}
     for one in reversed(alert.amendments if alert.about_id is None else []):
