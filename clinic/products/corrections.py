@@ -25,9 +25,6 @@ def lasts_longer(correction: Amendment) -> bool:
 def confirmed_by_another(corrections: Sequence[Amendment]) -> list[Amendment]:
     """Return which corrections of a container, in their order, a second person confirms (rules 1, 36, 38, 50).
 
-    The first end of a container that never had one is an entry: before it nothing could be given at all, or it could
-    be given for longer, and no end is later than the protocol allows. An end that was taken away and set anew is none.
+    So does the first end of a container that has none: what nothing limits, one person alone could let last for years.
     """
-    ends = [one for one in corrections if "expires_at" in one.changes]
-    entry = ends[0] if ends and ends[0].changes["expires_at"][0] is None else None
-    return [one for one in corrections if one.corrects(CRITICAL) or (lasts_longer(one) and one is not entry)]
+    return [one for one in corrections if one.corrects(CRITICAL) or lasts_longer(one)]

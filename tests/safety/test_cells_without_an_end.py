@@ -57,12 +57,15 @@ def test_no_exception_releases_what_nothing_says_the_end_of(ward, bag):
 
 
 @pytest.mark.rule(50)
-def test_the_first_date_is_an_entry_and_holds_nothing(ward, bag):
+@pytest.mark.hazard("H10")
+def test_the_first_date_waits_for_a_second_person_too(ward, bag):
     assert ward.amend("technologist", bag, expires_at=clock.now() + FIRST_END).status_code == 303
     ward.session.expire_all()
     assert not bag.without_end
-    assert bag.unconfirmed is None
-    assert ward.tag(bag) == "In quarantine"
+    assert bag.unconfirmed is not None
+    assert ward.tag(bag) == "On hold"
+    ward.sign("technologist2", bag)
+    assert ward.tag(bag) == "In quarantine", ward.refused
     assert "Nothing says until when" not in release_page(ward, bag)
 
 
@@ -85,7 +88,7 @@ def test_a_date_that_was_taken_away_is_not_set_anew_by_one_person(ward, bag):
     taken_away = {f"expires_at-{part}": "" for part in "dmyt"}
     assert ward.amend("technologist", bag, **taken_away).status_code == 303, ward.refused
     ward.session.expire_all()
-    (removed,) = bag.critical_corrections()
+    removed = bag.critical_corrections()[-1]
     ward.sign("quality", bag)
     assert ward.amend("technologist", bag, expires_at=end + timedelta(days=9)).status_code == 303
     ward.session.expire_all()

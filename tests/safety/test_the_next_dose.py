@@ -81,7 +81,7 @@ def test_the_second_dose_is_asked_for_when_it_is_due(ward):
         eligible(mine, ward.team, at=clock.now())
         ward.session.commit()
     assert SENDS not in sent(mine, days=days - 1)
-    assert "Dose 2 of 2." in sent(mine, days=days + 1)[SENDS]
+    assert "Dose 2 of 2." in sent(mine, days=days + 1)["Thaw the cells"]
 
 
 @pytest.mark.rule(61)
