@@ -218,7 +218,7 @@ def test_the_days_of_one_patient_are_shifted_alike_in_every_table_and_those_of_a
     for secret in secrets:
         found = {}
         for name, attribute in (("harvests", "performed_at"), ("movements", "performed_at")):
-            model, kept = datasets()[name].model, Choice(research=True, secret=secret)
+            model, kept = datasets()[name].model, Choice(research=True, secret=secret, zone="Europe/Berlin")
             columns = [column.key for column in datasets()[name].chosen(research=True)]
             exact = {
                 row.id: clock.day(getattr(row, attribute), "Europe/Berlin") for row in session.scalars(select(model))
