@@ -61,6 +61,8 @@ def value_of(column: Column, value: Any, around: Around) -> Any:
 
 def _shifted(value: date | None, around: Around, known: str = "day") -> str | None:
     """Return a day, or the day of a moment, moved by the patient's own number of days; no more of it than is known."""
+    if isinstance(value, datetime):  # an evening stays one across the summer hour
+        value = value.astimezone(around.clock)
     return wording.iso(value - around.shift, around.zone, known) if value else None
 
 
