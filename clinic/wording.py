@@ -236,6 +236,19 @@ def urgency(due: datetime | None, at: datetime, zone: str, say: str = "") -> Urg
     )
 
 
+def pieces(text: str, most: int = 240, again: int = 60) -> list[str]:
+    """Return a text in pieces of so many characters, cut between words, each with the end of the one before.
+
+    Patterns that read free text take the square of its length: of pieces it is a few milliseconds for any text.
+    """
+    found, start = list[str](), 0
+    while len(text) - start > most:
+        end = text.rfind(" ", start + again + 1, start + most) + 1 or start + most
+        found.append(text[start:end])
+        start = text.find(" ", end - again, end - 1) + 1 or end - again
+    return [*found, text[start:]]
+
+
 def natural(text: str | None) -> tuple[tuple[int, int, str], ...]:
     """Return the key by which numbered things are put in order: A1, A2 … A11, not A1, A11, A2."""
     parts = re.findall(r"\d+|\D+", text or "", re.ASCII)

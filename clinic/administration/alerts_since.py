@@ -11,6 +11,7 @@ from clinic.eligibility.models import Eligibility, counting
 from clinic.patients.alert_changes import texts_since
 from clinic.patients.doubted import is_after
 from clinic.patients.ruled_out import affirmed, of_the_patient
+from clinic.wording import pieces
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,8 +49,8 @@ def alerts_since(records: CourseRecords, at: datetime) -> list[str]:
 
 def tells_of_infection(text: str) -> bool:
     """Whether an alert speaks of an infection: whoever is at the bedside asks whether it is over."""
-    said = affirmed(of_the_patient(_VACCINATED.sub(" ", text)))
-    return bool(INFECTED.search(said) or _AGENT.search(said))
+    known = (affirmed(of_the_patient(_VACCINATED.sub(" ", one))) for one in pieces(text))
+    return any(INFECTED.search(said) or _AGENT.search(said) for said in known)
 
 
 def said_since(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 
 from clinic.patients.names import searchable
 from clinic.protocols.catalogues import CONDITIONS
+from clinic.wording import pieces
 
 _RELATIVE = (
     r"(?:mother|father|mum|dad|wife|husband|spouse|partner|girlfriend|boyfriend|sister|brother|sibling|son|daughter"
@@ -115,9 +116,13 @@ def rules_out(text: str, condition: str | None = None) -> bool:
     ``condition``: what the course treats; a malignancy is no news where it is what is treated. What is told of a
     relative rules out nothing, a refusal only where it is of cells, treatment or consent, or of nothing named.
     """
-    said = affirmed(text)
     treated = CONDITIONS.get(condition or "")
     curable = treated is not None and treated.malignant
+    return any(_rules_out(one, curable=curable) for one in pieces(text))
+
+
+def _rules_out(text: str, *, curable: bool) -> bool:
+    said = affirmed(text)
     own = _NO_HCG.sub(" ", _OF_OTHERS.sub(" ", said))
     malignant = _MALIGNANT.search(own) or _ABBREVIATED.search(own)
     return bool(_refuses(text) or _DEAD.search(own) or _PREGNANT.search(own) or (not curable and malignant))

@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clinic.records import Amendment
 
 CRITICAL = frozenset({"volume", "amount", "measure", "cell_type", "source", "relation"})
@@ -20,11 +18,3 @@ def lasts_longer(correction: Amendment) -> bool:
         return False
     before, after = correction.changes["expires_at"]
     return None in {before, after} or datetime.fromisoformat(after) > datetime.fromisoformat(before)
-
-
-def confirmed_by_another(corrections: Sequence[Amendment]) -> list[Amendment]:
-    """Return which corrections of a container, in their order, a second person confirms (rules 1, 36, 38, 50).
-
-    So does the first end of a container that has none: what nothing limits, one person alone could let last for years.
-    """
-    return [one for one in corrections if one.corrects(CRITICAL) or lasts_longer(one)]

@@ -20,7 +20,7 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import among, few, reference
 from clinic.patients.donors import Donor
-from clinic.products.corrections import confirmed_by_another
+from clinic.products.corrections import CRITICAL, lasts_longer
 from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.limits import latest, latest_stated, unusual
 from clinic.products.media import contradicts, names_medium
@@ -163,7 +163,7 @@ class Product(Record):
 
     def critical_corrections(self) -> list[Amendment]:
         """Return the corrections of what it is or contains, or that made it last longer (rules 1, 36, 38, 50)."""
-        return confirmed_by_another(self.amendments)
+        return [one for one in self.amendments if one.corrects(CRITICAL) or lasts_longer(one)]
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.VERIFICATION) -> Signature:
         """Confirm a correction of somebody else; a physician acknowledges what was corrected after the giving."""

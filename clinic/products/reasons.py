@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from clinic.products.germ_names import GENERA, LATIN, LIKE
+from clinic.wording import pieces
 
 _GERMS = rf"""{GENERA}|{LIKE}|contaminat\w*|germs?|bacteri\w*|microb\w*|growth|grew|grown?|growing|mou?ld(y|s|ed)?
     |fung\w+|yeasts?
@@ -129,7 +130,8 @@ _TITLED = re.compile(r"\b(dr|prof|mr|mrs|ms)\.?\s+(\w\.\s*)?\w+", re.IGNORECASE)
 
 
 def _clauses(said: str) -> list[str]:
-    return [one.strip() for one in _CLAUSE.split(" ".join(said.replace("’", "'").split())) if one and one.strip()]
+    clauses = _CLAUSE.split(" ".join(said.replace("’", "'").split()))
+    return [piece for one in clauses if one and one.strip() for piece in pieces(one.strip())]
 
 
 @lru_cache(maxsize=4096)
@@ -151,7 +153,7 @@ def of_one_container(said: str | None) -> bool:
     A word that is not known may be a germ or a name, so it counts for what shares the cells.
     """
     clauses = (_DENIED.sub(" ", _ELSEWHERE.sub(" ", one)) for one in _clauses(_TITLED.sub(" ", said or "")))
-    text = _OF_PATIENT.sub(" ", " . ".join(clauses))
+    text = " . ".join(_OF_PATIENT.sub(" ", one) for one in clauses)
     words = re.findall(r"[^\W_]+(?:['-][^\W\d_]+)?", text)
     return not speaks_of_the_cells(said) and all(
         _PLAIN.fullmatch(part) for one in words for part in ([one] if _PLAIN.fullmatch(one) else re.split(r"['-]", one))

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from clinic.products.germ_names import LATIN, NAMES
+from clinic.wording import pieces
 
 _SAID = {
     "N": "no without zero",
@@ -114,13 +115,12 @@ def _letters(part: str) -> str:
     return "".join(_LETTER.get(one, "?") for one in words if one)
 
 
-@lru_cache(maxsize=4096)
 def tells_of_growth(note: str | None) -> bool:
     """Whether a note says that something grew or was seen; what it denies, and what a control did, is not that."""
     text = (note or "").replace("’", "'")
     return any(
         bool(not_quite) or (_tells(_NEGATED.sub(" ", _ALLOWED.sub(" ", one))) and not _DENIED_AFTER.fullmatch(one))
-        for one in (part.strip(" .") for part in _CLAUSE.split(text))
+        for one in (piece.strip(" .") for part in _CLAUSE.split(text) for piece in pieces(part))
         if one
         for not_quite in [_NOT_QUITE.search(_ALLOWED.sub(" ", one))]
     )
