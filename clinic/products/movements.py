@@ -179,4 +179,5 @@ def whereabouts(moves: Iterable[tuple[str, str | None]]) -> str:
             continue
         where = place if kind not in NO_PLACES else None
         lies = f"{MOVEMENTS[kind]}{' at ' + where if where else ''}"
+        besides = "" if kind in {"given", "discarded"} else besides
     return f"{lies}{besides}"
