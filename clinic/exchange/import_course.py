@@ -241,7 +241,7 @@ class History:
         value = None
         if not given.never:
             try:
-                value = parse_cell.number(given.text or "")
+                value = parse_cell.score(given.text or "", INSTRUMENTS[wanted.name])
             except parse_cell.NotThat as fault:
                 self._fault(wanted, f"{fault} ({INSTRUMENTS[wanted.name].label})")
                 return

@@ -191,7 +191,9 @@ def _of_catalogues(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
             yield kind, f"score.{name}", label, "", form
         middle = ".KEY." if kind not in ONE_EACH else "."
         for key, instrument in INSTRUMENTS.items():
-            yield kind, f"score{middle}{key}", instrument.label, instrument.unit, f"a figure, {instrument.range}"
+            words = "; ".join(f"{value} = {word}" for value, word in (instrument.grades or {}).items())
+            form = words or f"a figure, {instrument.range}"
+            yield kind, f"score{middle}{key}", instrument.label, instrument.unit, form
 
 
 def _form(model: Any, name: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from clinic.fields import Field
+    from clinic.protocols.instruments import Instrument
 
 YES = frozenset({"yes", "y", "true", "1", "+"})
 PARTLY = re.compile(r"(?P<y>\d{4})(-(?P<m>\d{2})(-(?P<d>\d{2}))?)?(?P<about>~)?", re.ASCII)
@@ -241,6 +242,18 @@ def one_of(text: str, choices: dict[str, str]) -> str:
                 return key
     code = f"; say under “values” which of them “{text}” is" if is_whole(text) else ""
     raise NotThat("one of " + ", ".join(choices) + (code or without(text)))
+
+
+def score(text: str, instrument: Instrument) -> Decimal:
+    """Return a score, written as a figure or as the word for a grade: 3, "III" and "iii" are one NYHA class."""
+    if (graded := instrument.value_of(text)) is not None:
+        return graded
+    try:
+        return number(text)
+    except NotThat as fault:
+        if not instrument.grades:
+            raise
+        raise NotThat("one of " + ", ".join(instrument.grades.values()) + without(text)) from fault
 
 
 def several_of(text: str, choices: dict[str, str]) -> list[str]:

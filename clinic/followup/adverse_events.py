@@ -43,7 +43,7 @@ SERIOUS = {
 GRAVE = frozenset({"death", "life_threatening"})
 CAUSALITY = {
     "certain": "Certain", "probable": "Probable", "possible": "Possible", "unlikely": "Unlikely",
-    "unclassified": "Conditional, more data needed", "unassessable": "Cannot be assessed",
+    "unrelated": "Not related", "unclassified": "Conditional, more data needed", "unassessable": "Cannot be assessed",
 }  # fmt: skip
 EXPECTED = {"expected": "Expected", "unexpected": "Unexpected"}
 OUTCOMES = {
@@ -51,6 +51,8 @@ OUTCOMES = {
     "sequelae": "Resolved with sequelae", "fatal": "Fatal", "unknown": "Unknown",
 }  # fmt: skip
 SUSPECTED = {"certain", "probable", "possible"}
+RULED_OUT = {"unlikely", "unrelated"}
+"""WHO-UMC ends at “unlikely”; tables and trial forms also say “not related”, which is kept as it was said."""
 ASSESSED = ("grade", "expected", "from_cells", "from_harvest", "from_delivery")
 """What a physician says of an event; who reports it says what happened, when, and whether it is serious."""
 OTHER_CAUSES = ("from_drug", "from_disease")
@@ -77,7 +79,7 @@ def against_cells(facts: Mapping[str, Any]) -> str:
         unknown = "; its seriousness is not recorded" if facts["serious"] is None else ""
         return f"not assessed by a physician yet{unknown}"
     grave = serious & GRAVE or facts["grade"] in {"4", "5"} or facts["outcome"] == "fatal"
-    return "not shown to be unlikely from the cells" if grave and cells != "unlikely" else ""
+    return "not shown to be unlikely from the cells" if grave and cells not in RULED_OUT else ""
 
 
 def report_due(facts: Mapping[str, Any]) -> date | None:

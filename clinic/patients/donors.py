@@ -39,6 +39,7 @@ KINSHIP = {
     "parent": "Mother or father", "child": "Child", "sibling": "Sister or brother", "half_sibling": "Half-sibling",
     "grandparent": "Grandparent", "aunt_uncle": "Aunt or uncle", "niece_nephew": "Niece or nephew",
     "cousin": "Cousin", "spouse": "Husband, wife or partner", "other": "Another relation",
+    "unknown": "A relative, which one is not known",
 }  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""

@@ -30,7 +30,8 @@ class Instrument(Entry):
     ``expected``: outside it asks once whether it is right (rule 39).
     ``mcid`` is in the unit of the score, or ``mcid_percent`` of the baseline; above ``mcid_high_from`` of baseline
     ``mcid_high`` counts instead. ``mcid_exceeded``: the change must be more, not equal. ``grades``: words for each
-    value of an ordinal score. ``note``: what a reader must know to read the number.
+    value of an ordinal score; ``aliases``: how a table may write them, lower case. ``note``: what a reader must know
+    to read the number.
     """
 
     better: Better
@@ -40,6 +41,7 @@ class Instrument(Entry):
     expected: Range | None = None
     gaps: tuple[Decimal, ...] = ()
     grades: Mapping[int, str] | None = None
+    aliases: Mapping[str, int] | None = None
     mcid: Decimal | None = None
     mcid_percent: Decimal | None = None
     mcid_high: Decimal | None = None
@@ -56,6 +58,13 @@ class Instrument(Entry):
         if self.grades and value == value.to_integral_value() and int(value) in self.grades:
             return self.grades[int(value)]
         return f"{plain(value)} {self.unit}".strip()
+
+    def value_of(self, text: str) -> Decimal | None:
+        """Return the value that a word for a grade means ("III", "CR"), in any case; None where it is no such word."""
+        said = " ".join(text.casefold().split())
+        words = {word.casefold(): value for value, word in (self.grades or {}).items()}
+        found = (words | dict(self.aliases or {})).get(said)
+        return None if found is None else Decimal(found)
 
 
 def values(instrument: Instrument) -> tuple[Decimal, ...]:
@@ -121,6 +130,15 @@ GVHD = MappingProxyType({0: "none", 1: "I", 2: "II", 3: "III", 4: "IV"})
 YES_NO = MappingProxyType({0: "no", 1: "yes"})
 ALIVE = MappingProxyType({0: "alive", 1: "dead"})
 CHEST = MappingProxyType({0: "normal", 1: "reduction in fibrosis", 2: "unchanged", 3: "worse"})
+RESPONSE = MappingProxyType({
+    0: "progression (PD)", 1: "no response or stable (NR)", 2: "partial response (PR)", 3: "complete response (CR)",
+})  # fmt: skip
+RESPONSES = MappingProxyType({
+    "pd": 0, "progression": 0, "progressive disease": 0, "nr": 1, "sd": 1, "no response": 1, "stable disease": 1,
+    "pr": 2, "partial response": 2, "partial remission": 2,
+    "cr": 3, "complete response": 3, "complete remission": 3,
+})  # fmt: skip
+CHRONIC_GVHD = MappingProxyType({0: "none", 1: "mild", 2: "moderate", 3: "severe"})
 D = Decimal
 OSS_MCID = "about 3, published range for the shoulder"
 KOOS_QOL = "PMC3943561"
@@ -209,6 +227,13 @@ INSTRUMENTS = Catalogue(
     _higher("acute_gvhd_3_4_day", "Day of acute GVHD III or IV", 1, 3650, unit="days",
         note="no score where it did not occur"),
     _lower("chronic_gvhd", "Extensive chronic GVHD", 0, 1, grades=YES_NO),
+    _lower("acute_gvhd_skin", "Acute GVHD of the skin, stage", 0, 4),
+    _lower("acute_gvhd_liver", "Acute GVHD of the liver, stage", 0, 4),
+    _lower("acute_gvhd_gut", "Acute GVHD of the lower gut, stage", 0, 4),
+    _lower("acute_gvhd_upper_gut", "Acute GVHD of the upper gut, stage", 0, 1),
+    _lower("chronic_gvhd_severity", "Chronic GVHD, global severity (NIH)", 0, 3, grades=CHRONIC_GVHD),
+    _higher("response", "Response", 0, 3, grades=RESPONSE, aliases=RESPONSES, license="",
+        note="by the criteria of the disease, which the protocol names"),
     _lower("relapse", "Relapse", 0, 1, grades=YES_NO, license=""),
     _higher("survival_days", "Survival, days observed", 0, 36500, unit="days", license=""),
     _lower("survival_status", "Survival status", 0, 1, grades=ALIVE, license=""),

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic.administration.models import Administration
-from clinic.followup.adverse_events import SUSPECTED, AdverseEvent
+from clinic.followup.adverse_events import RULED_OUT, SUSPECTED, AdverseEvent
 from clinic.harvest.models import Harvest
 from clinic.reports.asking import Option
 from clinic.reports.data import Data, population
@@ -73,8 +73,8 @@ STAGE_RULE = (
 )
 CAUSE_RULE = (
     "Cause: certainly, probably or possibly from it; an event suspected of several causes counts in each. "
-    "Unrelated: unlikely from cells, harvest and delivery, and suspected of nothing else. Not assessed: one of these "
-    "three is not assessed, or no cause is suspected and one needs more data or cannot be assessed."
+    "Unrelated: from cells, harvest and delivery unlikely or not at all, and suspected of nothing else. Not assessed: "
+    "one of these three is not assessed, or no cause is suspected and one needs more data or cannot be assessed."
 )
 
 
@@ -208,7 +208,7 @@ def _causes(row: Any) -> list[str]:
     found = [key for key, value in told.items() if value in SUSPECTED]
     if None in {told[key] for key in ASKED}:
         return [*found, "open"]
-    return found or (["unrelated"] if {*told.values()} <= {"unlikely", None} else ["open"])
+    return found or (["unrelated"] if {*told.values()} <= {*RULED_OUT, None} else ["open"])
 
 
 def _figures(some: list[Any], per: str, units: int) -> tuple[Figure, ...]:

@@ -118,6 +118,14 @@ def test_judgement_takes_unknown_as_unknown_and_never_as_the_safe_answer():
     assert "seriousness is not recorded" in against_cells(event | {"from_cells": None})
     assert "certainly" in against_cells(event | {"from_cells": "certain"})
     assert not against_cells(event | {"from_cells": "certain", "serious": []})
+    dead = event | {"serious": ["death"], "grade": "5"}
+    assert [bool(against_cells(dead | {"from_cells": one})) for one in ("possible", "unlikely", "unrelated")] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert (
+        clock_days(event | {"from_cells": "unrelated", "from_harvest": "unrelated", "from_delivery": "unlikely"})
+        is None
+    )
     assert clock_days(event | {"from_cells": "possible"}) == 15
     assert clock_days(event | {"from_cells": "possible", "serious": []}) is None
     assert not_asked([Patient(origin="imported", allergy_status=None)])

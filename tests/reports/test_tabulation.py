@@ -66,6 +66,7 @@ def test_a_date_that_is_missing_is_not_guessed():
     (dict.fromkeys(("from_cells", "from_harvest", "from_delivery"), "unlikely"), ["unrelated"]),
     ({"from_cells": "unlikely", "from_harvest": "unlikely", "from_delivery": "unlikely", "from_drug": "certain"},
      ["drug"]),
+    ({"from_cells": "unrelated", "from_harvest": "unrelated", "from_delivery": "unlikely"}, ["unrelated"]),
     ({"from_cells": "unassessable", "from_harvest": "unlikely", "from_delivery": "unlikely"}, ["open"]),
     ({"from_cells": "unclassified", "from_harvest": "unlikely", "from_delivery": "possible"}, ["delivery"]),
     ({"from_cells": "possible", "from_harvest": "possible", "from_delivery": "certain", "from_disease": "unlikely"},

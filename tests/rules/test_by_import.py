@@ -63,6 +63,7 @@ def test_the_patient_may_be_listed_as_the_own_donor(ward, take):
     [
         {"donor.kind": "unrelated"},
         {"donor.kind": "related", "donor.relation": "cousin", "donor.donor_number": "na"},
+        {"donor.kind": "related", "donor.relation": "unknown", "donor.donor_number": "na"},
     ],
 )
 def test_under_361_the_donor_of_a_row_is_a_near_relative(ward, take, donor):

@@ -129,6 +129,8 @@ def test_under_361_a_donors_cells_that_act_on_the_whole_body_come_from_a_near_re
         one.name_donor(stranger(people), by=people.physician, at=clock.now())
     with pytest.raises(RuleBroken, match="first or second degree"):
         one.name_donor(relative(people, "cousin"), by=people.physician, at=clock.now())
+    with pytest.raises(RuleBroken, match="first or second degree"):
+        one.name_donor(relative(people, "unknown"), by=people.physician, at=clock.now())
     sister = relative(people, "sibling")
     one.name_donor(sister, by=people.physician, at=clock.now())
     assert one.donor is sister
