@@ -34,6 +34,7 @@ SORRY = {
     404: ("Page not found", "The address may be mistyped. Search for the patient, or scan the label again."),
     405: ("This action is not available here", "Go back and use the buttons on the page."),
     409: ("Not allowed by the clinic's rules", "Go back, correct the problem, and try again."),
+    422: ("This choice cannot be used", "Go back and choose again."),
     413: ("The file is too large", "Send a smaller file."),
     429: ("Too many attempts", "Wait a few minutes and try again."),
     500: ("Something went wrong", "Nothing was saved. Try again. If it recurs, give your administrator the reference."),

@@ -110,6 +110,7 @@ class Field:
     ``starts``: "now" or "me", what a new record's form begins with. ``max_length``: the most characters of a text.
 
     ``identifying`` facts (names, birth date, contact, free text) are dropped from research exports (rule 73).
+    ``unit_by``: the fact whose choice names the unit, and the unit of each choice; ``unit`` holds for all others.
     ``reported``: one of the facts that a published course should report (DOSES, MIBO, vial to vein); counted in a
     course's completeness. ``code`` is ``SYSTEM|CODE``. ``rule`` is the number of the rule that says which values are
     possible; what is refused ends with it.
@@ -117,6 +118,7 @@ class Field:
 
     label: str
     unit: str = ""
+    unit_by: tuple[str, Mapping[str, str]] | None = None
     hint: str = ""
     section: str = ""
     possible: Range | None = None

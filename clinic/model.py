@@ -36,7 +36,7 @@ from sqlalchemy.types import NullType, TypeDecorator
 from clinic.identifiers import LENGTH, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import ColumnElement
 
@@ -154,6 +154,8 @@ class Model(Base):
     """Whether it is a small table that is read whole, such as the staff."""
     ASKED_FIRST: ClassVar[bool] = True
     """Whether later acts of a course rest on it: an open objection to it stops them."""
+    EMPTY_SAYS: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """What a page says of a fact that is None, and of one whose list is empty, where that is an answer of its own."""
     ATTACHED: ClassVar[bool] = False
     """Whether its rows hang on records of any kind by ``record_id`` and a judgement reads those of `decisive`."""
 

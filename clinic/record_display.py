@@ -63,8 +63,9 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
         note = f"confirmed: {note}" if note else ""
         missing = record.not_recorded.get(name, "")
         if value in (None, "", [], {}):
-            if missing or empty:
-                found.append((fact.label, "", missing))
+            said = type(record).EMPTY_SAYS.get(name, ("", ""))[value == []]
+            if missing or empty or said:
+                found.append((fact.label, "" if missing else said, missing))
             continue
         found.append((fact.label, words(told(record, name, fact), value, zone, record.precision_of(name)), note))
     return found + (paper_facts(record) if isinstance(record, Record) else [])

@@ -8,7 +8,8 @@ from clinic import clock, wording
 from clinic.administration.dose_change import DoseChange, dose_unit
 from clinic.administration.events import InfusionEvent, reactions
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.fields import Field, Range
+from clinic.errors import Problem
+from clinic.fields import Field, Range, fields_of
 from clinic.form_fields import DecimalField, PasswordField, SelectField, TextAreaField
 from clinic.forms import FILLED, Live, RecordForm, form_for
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, within
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 SIGNS = ("spo2", "temperature", "systolic", "diastolic", "pulse", "breathing")
+VITALS_RULE = 57
 SCANS = ("patient_scan", "product_scan")
 WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id", "outcome"}
 
@@ -59,6 +61,12 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
     def start_at_the_vital_signs(self) -> None:
         """Put the cursor into the first box that is still empty."""
         self._fields[SIGNS[0]].autofocus = True
+
+    @property
+    def to_measure(self) -> list[Problem]:
+        """Ask for each vital sign that stands for a safe start, at its box."""
+        named = fields_of(VitalSigns)
+        return [Problem(named[name].missing, name, rule=VITALS_RULE) for name in SIGNS if named[name].required]
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -116,7 +124,7 @@ class AdministrationForm(
         self._premedication(course.says.premedication)
         self._fields["because"].required = bool(warnings)
         said = "; ".join(f"{w.check.lower()}, {w.left}" if w.left else w.check.lower() for w in warnings)
-        self._fields["because"].hint = f"Say why you give the cells in spite of: {said}"
+        self._fields["because"].hint = f"Say why the cells may be given all the same: {said}"
         if not warnings:
             del self._fields["because"]
 

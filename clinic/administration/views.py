@@ -14,6 +14,7 @@ from clinic.administration.display import check_rows, given_rows
 from clinic.administration.events import unsigned
 from clinic.administration.forms import (
     SCANS,
+    VITALS_RULE,
     WORKED_OUT,
     AdministrationForm,
     BedsideForm,
@@ -161,6 +162,8 @@ def _read_by_two(form: BedsideForm, course: Treatment) -> Answer:
     refuse_unreadable({name: form[name].data for name in SCANS})
     second = two_people(form)
     check = acts.read(db.session(), course, by=me(), at=clock.now(), second=second, **form.reading)
+    if form.vitals is None and [one["rule"] for one in check.reasons] == [VITALS_RULE]:
+        raise RuleBroken(*form.to_measure)  # cells and people are right: nothing was refused, and no near miss is kept
     return commit_and_redirect(url_for("administration.check", check_id=check.id))
 
 

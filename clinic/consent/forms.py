@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class ConsentForm(form_for(Consent)):
     """One consent of one scope; to a treatment it names the protocol version that was explained."""
 
-    protocol = SelectField("Protocol version", section="What", hint="The version explained. For treatment only")
+    protocol = SelectField(
+        "Protocol version", conditional=True, section="What", hint="The version explained. For treatment only"
+    )
 
     def plan(self, patient: Patient, wanted: str = "") -> None:
         """Offer the versions that may be consented to; fill in the course under way (or ``wanted``) and the patient."""

@@ -61,7 +61,15 @@ class House(Team):
 def open_house(session: Session, number: int, *, at: datetime, dice: random.Random, password: str) -> House:
     """Write one site with its staff; the first administrator stands at the beginning of its ledger."""
     code, name, zone, facility = SITES[number]
-    site = Site(code=code, name=name, zone=zone, facility_code=facility, is_demo=True)
+    site = Site(
+        code=code,
+        name=name,
+        zone=zone,
+        facility_code=facility,
+        is_demo=True,
+        laboratory_phone="4711",
+        quality_phone="4712",
+    )
     names = {row["role"]: (row["first"], row["second"]) for row in rows_of("staff.csv") if row["site"] == code}
     people = staff_of(site, names, password=password)
     own = random.Random(f"{code}{dice.random()}")  # noqa: S311 - to be repeated, and nothing secret

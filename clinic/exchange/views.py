@@ -18,7 +18,7 @@ from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
 from clinic.extensions import db
-from clinic.pages import me, zone
+from clinic.pages import Answer, me, zone
 from clinic.reading import reading
 
 RESEARCH = {
@@ -29,8 +29,8 @@ RESEARCH = {
 bp = Blueprint("exchange", __name__, template_folder="templates")
 
 
-def _choice() -> Choice:
-    """Return what is taken out, as the address says; a period that cannot be is refused in a sentence."""
+def _asked() -> tuple[Choice, str]:
+    """Return what is taken out, as the address says, and what is wrong with its period; then it has no period."""
     unknown = set(request.args) - {"from", "to", *RESEARCH}
     if unknown:
         abort(422, f"“{min(unknown):.40}” is not a choice of an export. Choose from, to or research=1.")
@@ -40,9 +40,7 @@ def _choice() -> Choice:
             abort(422, f"{name} is “{value:.40}”. Write {name}={next(iter(RESEARCH[name]))} for a copy without names.")
     research = any(RESEARCH[name][value] for name, value in said.items())
     since, until, wrong = exporting.read_period(request.args.get("from", ""), request.args.get("to", ""))
-    if wrong:
-        abort(422, wrong)
-    return Choice(
+    choice = Choice(
         site_id=me().site_id,
         since=since,
         until=until,
@@ -51,14 +49,19 @@ def _choice() -> Choice:
         zone=zone(),
         secret=current_app.config["RESEARCH_SECRET"],
     )
+    return choice, wrong
 
 
 @bp.get("/exports")
 @allow(CLINICAL)
-def index() -> str:
+def index() -> Answer:
     """List the data sets with how many rows each has, and the ways to take them out."""
-    choice = _choice()
-    told = {key: value for key, value in request.args.items() if value and key in {"from", "to", "research"}}
+    choice, wrong = _asked()
+    told = (
+        {}
+        if wrong
+        else {key: value for key, value in request.args.items() if value and key in {"from", "to", "research"}}
+    )
     asked = f"?{urlencode(told)}" if told else ""
     rows = [
         (
@@ -67,9 +70,12 @@ def index() -> str:
             len(dataset.chosen(research=choice.research)),
             [(form, f"{url_for('exchange.download', name=dataset.name, form=form)}{asked}") for form in FORMATS],
         )
-        for dataset in datasets().values()
+        for dataset in sorted(datasets().values(), key=lambda one: one.title.casefold())
     ]
-    return render_template("exchange/index.html", rows=rows, choice=choice, site=me().site, most=exporting.COUNTED)
+    page = render_template(
+        "exchange/index.html", rows=rows, choice=choice, site=me().site, most=exporting.COUNTED, wrong=wrong
+    )
+    return (page, 422) if wrong else page
 
 
 @bp.get("/exports/dictionary.csv")
@@ -89,7 +95,9 @@ def download(name: str, form: str) -> Response:
     """
     if name not in datasets() or form not in FORMATS:
         abort(404)
-    choice = _choice()
+    choice, wrong = _asked()
+    if wrong:
+        abort(422, wrong)
     suffix = "-research" if choice.research else ""
     file = exporting.whole(_read(db.engine, name, form, choice))
     read_log.export(exporting.about(name, form, exporting.digest_of(file), research=choice.research))

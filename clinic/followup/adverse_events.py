@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, Text, inspect
 from sqlalchemy.orm import Mapped, relationship
@@ -118,6 +118,7 @@ class AdverseEvent(Record):
     STARTS = ""
     READ_WITH = ("updates", "notifications")
     RESTS_ON = ("updates",)
+    EMPTY_SAYS: ClassVar = {"serious": ("not decided yet: counts as serious until a physician decides", "not serious")}
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")

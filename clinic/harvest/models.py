@@ -214,7 +214,11 @@ class Harvest(Record):
         known = [one.kg for one in (*([last] if last is not None else []), *newer) if one.kg]
         if self.weight_kg is not None:
             return limits.lighter(self, known)
-        return min(known) if known else course.weight_kg
+        if known:
+            return min(known)
+        next_day = [one.kg for one in weighed if one.kg and one.performed_at is not None
+            and ended < one.performed_at <= ended + DAY]  # fmt: skip
+        return min((one for one in (course.weight_kg, *next_day) if one), default=None)
 
     @property
     def per_kg(self) -> Decimal | None:

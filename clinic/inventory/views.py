@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from clinic import clock, read_log, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may
-from clinic.course_records import around
+from clinic.course_records import around, of_course
 from clinic.extensions import db
 from clinic.fields import plain
 from clinic.inventory import custody, genealogy, lookback, product_search
@@ -27,6 +27,7 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
+from clinic.processing.step import actions as to_process
 from clinic.products.bank import may_go_back
 from clinic.products.bank import unassign as unassign_cells
 from clinic.products.donation_numbers import spell_din
@@ -40,11 +41,11 @@ from clinic.release.models import standing_decision
 from clinic.release.points import workings_of
 from clinic.release.product_state import RESTS_ON, ProductState, failing, held_because, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
-from clinic.release.step import LABORATORY, corrected, held, undecided
+from clinic.release.step import LABORATORY, corrected, decidable, held, undecided
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    pass
+    from clinic.course_records import CourseRecords
 
 bp = Blueprint("products", __name__, template_folder="templates")
 WORDS = ("q", "state", "ends", "sort")
@@ -180,7 +181,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
     records = around(db.session(), product, only=RESTS_ON)
     state, results = state_of(records, product, at), judged_results(records, product)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
-    acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
+    acts = _first(records, product, at) if state is ProductState.QUARANTINE else []
     acts += [*corrected(records, product), *held(records, product, at)] if state is ProductState.HOLD else []
     return {
         "records": records,  # held until the page is drawn, so that nothing of it is read again
@@ -235,6 +236,13 @@ def look_back(product_id: str) -> str:
         empty_text="No related product.",
         actions=[(product_url(product), "droplet-half-2", "Product")],
     )
+
+
+def _first(records: CourseRecords, product: Product, at: Any) -> list[Any]:
+    """Return what is due on a product in quarantine: of what was collected to be processed, its run."""
+    if records.course is None or product in decidable(records):
+        return undecided(records, product, at)
+    return to_process(of_course(db.session(), records.course), at) if product.left > 0 else []
 
 
 def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:

@@ -35,6 +35,7 @@ class InProcessCount(Record):
     concentration: Mapped[Decimal | None] = field(
         "Concentration",
         unit="×10⁶/mL",
+        unit_by=("counted", {key: f"{one.unit}/mL" for key, one in COUNTS.items()}),
         hint="Particles: ×10⁹/mL",
         possible=Range(0, 100000),
         expected=Range(0, 2000),
@@ -54,6 +55,9 @@ class InProcessCount(Record):
     def unit(self) -> str:
         """The unit of the concentration: cells are counted in millions, vesicles in thousand millions."""
         return f"{COUNTS[self.counted or ''].unit}/mL" if self.counted in COUNTS else "×10⁶/mL"
+
+    def unit_of(self, name: str) -> str:
+        return self.unit if name == "concentration" else ""
 
     @property
     def what(self) -> str:

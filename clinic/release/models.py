@@ -116,7 +116,7 @@ class Release(Record):
                 Problem("Reason: required for a hold, rejection, acceptance, condition or exception.", "reason")
             )
         if self.decision in {"conditional", "exceptional"} and not self.physician_told:
-            found.append(Problem("Physician informed is missing.", "physician_told", rule=44))
+            found.append(Problem("Physician informed: required", "physician_told", rule=44))
         elif self.physician_told and self.origin == "clinic" and (self.told is None or not _treats(self.told)):
             said = f"Physician informed: no physician of this clinic is called “{self.physician_told}”."
             found.append(Problem(f"{said} Choose a physician who has an account.", "physician_told", rule=44))

@@ -93,7 +93,7 @@ def new_under(patient_id: str, version: str) -> Answer:
             course = Treatment.log(by=me(), at=clock.now(), patient=patient, protocol_version=chosen, **form.facts())
             course.begin(facility_code=me().site.facility_code)
             db.session.add(course)
-            done = "Course ordered. Next: a physician signs the order, then consent."
+            done = "Course ordered. Next: a physician signs the order."
             return commit_and_redirect(_course_url(course), done)
     return form_page(form, template="treatments/new.html", **_ordering(form, patient, chosen))
 

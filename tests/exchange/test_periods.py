@@ -59,3 +59,13 @@ def test_an_export_that_fails_midway_is_no_file(client_as, monkeypatch, form):
 def test_an_export_says_its_length(client_as, form):
     answer = client_as("quality").get(f"/exports/patients.{form}")
     assert int(answer.headers["Content-Length"]) == len(answer.data)
+
+
+@pytest.mark.parametrize("typed", ["31.1.2026", "2026-13-01", "next week"])
+def test_a_period_that_cannot_be_read_is_said_at_its_box_and_stays_there(client_as, typed):
+    answer = client_as("nurse").get("/exports", query_string={"from": typed, "to": "2026-12-31"})
+    assert answer.status_code == 422
+    assert "Write it like 2026-11-23." in answer.text
+    assert f'value="{typed}"' in answer.text
+    assert 'value="2026-12-31"' in answer.text
+    assert "Something went wrong" not in answer.text

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from clinic import clock
 from clinic.errors import RuleBroken, Unconfirmed
 from clinic.harvest.models import Harvest
+from clinic.patients.models import Weight
 from tests.factories import course, harvested, patient, team
 
 
@@ -167,3 +168,17 @@ def test_apheresis_after_mobilization_has_a_cd34_count_before_it(people):
     with pytest.raises(RuleBroken, match="CD34 count before collection: required"):
         harvested(begun, people, **said)
     assert harvested(begun, people, **said, cd34_before=Decimal(48)).cd34_before == Decimal(48)
+
+
+def test_weighed_soon_after_the_harvest_the_lighter_of_weight_and_order_counts():
+    people = team()
+    begun = course(people, patient(people, weight=None))
+    begun.weight_kg = Decimal(66)
+    harvest = harvested(begun, people, contained=False, signed=False)
+    assert harvest.body_weight == Decimal(66)
+    for hours, kg, counts in ((30, "50", "66"), (1, "64.5", "64.5"), (2, "70", "64.5")):
+        at = harvest.ended_at + timedelta(hours=hours)
+        begun.patient.weights.append(
+            Weight.log(by=people.nurse, at=at, performed_at=at, performed_by=people.nurse, kg=Decimal(kg))
+        )
+        assert harvest.body_weight == Decimal(counts)

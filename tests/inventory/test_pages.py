@@ -199,3 +199,11 @@ def test_the_list_begins_with_what_is_on_hold_then_with_what_expires_first(clien
     back = next(link for link in page.links if "before=" in link)
     assert shown(browser, back, names)[0] == found[2:4]
     assert "2 of " in shown(browser, "/products?state=all", names)[1]
+
+
+def test_collected_cells_wait_for_their_run_and_not_for_results(team, session, client_as, page):
+    collected = harvested(ready_for_harvest(team), team)
+    session.commit()
+    shown = page(client_as("technologist"), f"/products/{collected.products[0].id}").text
+    assert "Process the cells" in shown
+    assert "Enter the test results" not in shown

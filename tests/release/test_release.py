@@ -172,7 +172,7 @@ def test_a_pending_culture_is_released_under_a_condition_and_read_on_its_last_da
     team.session.flush()
     with pytest.raises(RuleBroken, match=r"Sterility .* is pending"):
         decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conforms")
-    with pytest.raises(RuleBroken, match="Physician informed is missing"):
+    with pytest.raises(RuleBroken, match="Physician informed: required"):
         decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conditional", reason="culture runs")
     gram = one(tested, "gram_stain")
     gram.outcome, gram.pending = None, True

@@ -125,6 +125,8 @@ def test_whether_an_event_is_serious_is_answered_and_may_be_left_to_a_physician(
     assert ward.fill("nurse", url, **said, seriousness="undecided").status_code == 303, ward.refused
     open_one = ward.session.scalars(select(AdverseEvent).where(AdverseEvent.term == "Rash")).one()
     assert open_one.serious is None
+    shown = ward.browser("nurse").get(f"/adverse-events/{open_one.id}").text
+    assert "counts as serious until a physician decides" in shown
     assert open_one.report_due_on is not None, "it counts as serious until a physician decides"
     assess = f"/adverse-events/{open_one.id}/assessment"
     assert ward.fill("physician", assess, **ASSESSED | {"grade": "2"}).status_code == 422

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import select
 
+from clinic.administration.models import BedsideCheck
 from tests.bedside import checked, given, released_product
 from tests.factories import PASSWORD, ready_for_harvest
 from tests.safety.driver import VITALS, Ward
@@ -221,7 +223,7 @@ def test_what_needs_a_reason_is_asked_on_top_and_does_not_count_as_passed(ward):
     page = text(ward, f"/bedside-checks/{check.id}")
     assert f"{len(check.evidence) - 1} checks passed, 1 needs your reason." in page
     assert page.index(asked) < page.index("Reason for continuing") < page.index('aria-label="Dose and time"')
-    assert f"Say why you give the cells in spite of: {asked.lower()}" in page
+    assert f"Say why the cells may be given all the same: {asked.lower()}" in page
     assert asked not in page.partition("Passed checks")[2]
 
 
@@ -248,3 +250,28 @@ def test_stopping_early_is_the_first_button_while_cells_run(ward, own):
     assert acts.index("Report an adverse event") < acts.index(">Void")
     assert acts.count("Report an adverse event") == 1
     assert "Release: Released" not in acts
+
+
+@pytest.mark.rule(57)
+def test_right_cells_without_vital_signs_are_asked_at_the_boxes_and_are_no_near_miss(ward, own):
+    bag, mine = own
+    unmeasured = dict.fromkeys(VITALS, "")
+    answer = ward.fill("nurse", f"/treatments/{mine.id}/bedside", **scanned(ward, mine, bag) | unmeasured)
+    assert answer.status_code == 422
+    assert "Oxygen saturation: required" in answer.text
+    assert not ward.session.scalars(select(BedsideCheck)).all()
+    other = ready_for_harvest(ward.team)
+    assert (
+        ward.fill("nurse", f"/treatments/{other.id}/bedside", **scanned(ward, other, bag) | unmeasured).status_code
+        == 303
+    )
+    (refused,) = ward.session.scalars(select(BedsideCheck)).all()
+    assert {one["rule"] for one in refused.reasons} > {57}, "wrong cells are refused with all that is wrong"
+
+
+def scanned(ward, course, bag):
+    """What two people type at the bedside, without the vital signs."""
+    return {
+        "patient_scan": course.patient_id, "product_scan": bag.id, "second_person_id": ward.team.physician.id,
+        "password": PASSWORD, "own_password": PASSWORD,
+    }  # fmt: skip

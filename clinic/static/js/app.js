@@ -137,6 +137,17 @@
     keep();
   });
 
+  // The unit of a figure follows what is chosen.
+  all("[data-unit-by]").forEach(function (unit) {
+    var units = JSON.parse(unit.dataset.units), usual = unit.textContent, form = unit.closest("form");
+    function keep() {
+      var box = form.elements[unit.dataset.unitBy];
+      unit.textContent = (box && units[box.value]) || usual;
+    }
+    form.addEventListener("change", keep);
+    keep();
+  });
+
   // What applies only with some answers is shown with these, or where something stands in it already.
   all("[data-asked-if]").forEach(function (box) {
     var wanted = box.dataset.askedIf.split(" "), name = wanted.shift(), form = box.closest("form");
