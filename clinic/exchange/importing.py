@@ -188,12 +188,11 @@ def _taken_in(job: Job, *, alone: bool) -> bool:
     if earlier is not None:
         report.already = _said_already(report, earlier)
         return True
-    report.problems += heading_faults(job.table, job.mapping) or [
-        *cell_faults(job.table, job.mapping),
-        *footer_faults(job.table, job.mapping, report.notes),
-    ]
+    report.problems += heading_faults(job.table, job.mapping)
     if report.problems:
         return True
+    report.problems += cell_faults(job.table, job.mapping)
+    report.problems += footer_faults(job.table, job.mapping, report.notes)
     waiting = Waiting(session, job.batch(), job.at)
     with session.no_autoflush:
         _check(job, waiting)
@@ -260,9 +259,10 @@ def _check(job: Job, waiting: Waiting) -> None:
     """Make the records of each row, judge them by themselves and beside the others; nothing is written."""
     report, known = job.report, KnownPeople(job.session, job.by.site_id)
     apart, repeats = job.mapping.kind in TOLD_BY_LATER_ROWS, Repeats(job.session, job.by, job.mapping)
+    told = {fault.row for fault in report.problems}  # such a row is judged once it can be read
     for done, history in enumerate(job.histories(repeats), start=1):
         report.fresh = done
-        report.problems += history.problems
+        report.problems += [] if history.row in told else history.problems
         report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
         report.made.update(record.NOUN for record in history.records)
         if len(report.first) < FIRST_SHOWN:
@@ -273,7 +273,7 @@ def _check(job: Job, waiting: Waiting) -> None:
             return
         if not report.problems and not apart:
             waiting.add(history)
-    report.problems += repeats.faults(report.before)
+    report.problems += [fault for fault in repeats.faults(report.before) if fault.row not in told]
     if not report.problems:
         for history in job.histories() if apart else ():
             waiting.add(history)

@@ -96,3 +96,11 @@ def test_people_called_null_and_nan_come_in(session, team, table):
 def test_a_table_of_which_no_row_says_who_it_is_is_not_asked_about(session, team, table):
     said = CONSTANT + FACTS.replace('sex = { to = "patient.sex" }\n', "") + '[ignored]\nsex = "x"\n'
     assert not run(session, team, table(HEAD, "A-1;;;70;2020-03-04", "A-2;;;71;2020-03-04"), said).refused
+
+
+def test_what_is_wrong_in_other_rows_is_told_together_with_the_question(session, team, table):
+    report = run(
+        session, team, table(HEAD, *GOOD, "A-3;Ab;male;71;2020-02-30", "Total;;;142;", "A-4;Cy;male;heavy;2020-03-04")
+    )
+    assert {(one.row, one.column) for one in report.problems} == {(4, "at"), (5, "id"), (6, "kg")}, report.sentences()
+    assert session.scalar(select(func.count()).select_from(Patient)) == 0
