@@ -29,7 +29,7 @@ class EligibilityForm(form_for(Eligibility, without=("criteria",))):  # type: ig
         """Ask nothing about a pregnancy that the patient's record rules out; propose how long the decision is valid."""
         until = clock.today(self.zone) + timedelta(days=VALID_DAYS)
         self.prefill("valid_until", until, f"prefilled: {VALID_DAYS} days")
-        self.prefill("concerns", "patient", "a “no” counts in every course unless you say otherwise")
+        self.prefill("concerns", "patient", "prefilled: the patient")
         self.asks_pregnancy = patient.may_be_pregnant
         if not self.asks_pregnancy:
             del self.pregnancy, self.pregnancy_tested_on

@@ -88,7 +88,7 @@ class Eligibility(Record):
     )
     concerns: Mapped[str | None] = field(
         "Concerns", choices=CONCERNS, conditional=True, section="Decision", asked_if=("eligible", "no"), info=ADDED,
-        hint="“The patient”: cells wait in every course of the patient until a physician has decided again there",
+        hint="“The patient” stops every course until a physician decides in each anew",
     )  # fmt: skip
     valid_until: Mapped[date | None] = field(
         "Valid until", section="Decision", past=False, not_before=("performed_at",), info=ADDED,
@@ -182,7 +182,8 @@ class Eligibility(Record):
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:
-            said = f"The patient cannot be eligible with {', '.join(exclusions)}."
+            listed = f"{', '.join(exclusions[:-1])} or {exclusions[-1]}" if len(exclusions) > 1 else exclusions[0]
+            said = f"The patient cannot be eligible with {listed}."
             found.append(Problem(said, "eligible", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
             found.append(Problem("Give the reason why the patient is not eligible.", "reasons", rule=23))

@@ -274,11 +274,12 @@ def refuse_disorder(
 
     Courses that were read together share their cells: from the second on, not ``read_anew``, the permission is asked.
     """
-    found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
+    found = list(disorder(records, changed)) if read_anew else []
+    found += [Problem(said, "performed_at", rule=69) for said in forbidden(records, changed)]
     if has_died(records.people):
         found += alive_after_death(records, changed)
     if found:
-        raise RuleBroken(" ".join(found), rule=69)
+        raise RuleBroken(*found, rule=69)
     asked = read_anew and any(one.model is RunInput for one in changed.values())
     held = held_inputs(records, changed, at) if asked else []
     if held:
