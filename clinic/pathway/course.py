@@ -124,6 +124,10 @@ def addresses(records: CourseRecords) -> list[str]:
     return [one.id for one in (*every(records), *records.of(PlannedVisit))]
 
 
+OF_WHAT_IS_GIVEN = frozenset({"amount", "preparation", "vehicle"})
+"""What is told of cells as they are given; of what was collected and then processed nobody asks it."""
+
+
 def completeness(records: CourseRecords) -> tuple[int, int, list[str]]:
     """Return how many of the facts that a published course should tell are recorded, of how many, and which are not.
 
@@ -133,6 +137,8 @@ def completeness(records: CourseRecords) -> tuple[int, int, list[str]]:
     for record in every(records):
         for name, fact in fields_of(type(record)).items():
             if not fact.reported or name in record.not_applicable:
+                continue
+            if name in OF_WHAT_IS_GIVEN and isinstance(record, Product) and record.run_id is None and record.uses:
                 continue
             if getattr(record, name) in EMPTY:
                 missing.append(f"{fact.label}, {record.NOUN.lower()}")

@@ -9,8 +9,11 @@ from datetime import timedelta
 import pytest
 
 from clinic import clock
+from clinic.course_records import of_course
+from clinic.pathway.course import completeness
 from clinic.pathway.order import PATHWAY
 from clinic.pathway.timeline import kinds
+from clinic.products.models import Product
 from tests.bedside import released_product
 from tests.factories import consented, course, eligible, harvested, patient, ready_for_harvest
 
@@ -199,3 +202,16 @@ def test_cells_that_end_soon_come_before_everything_else(team, client_as):
     shown = client_as("physician").get("/").text
     assert 0 < shown.index("URGENT") < shown.index("EARLY")
     assert "Check at the bedside" in shown
+
+
+def test_of_what_was_collected_and_processed_nobody_misses_what_is_told_of_what_is_given(team, session):
+    begun = ready_for_harvest(team)
+    given = released_product(begun, team)
+    session.commit()
+    records = of_course(session, begun)
+    collected = next(one for one in records.of(Product) if one.run_id is None)
+    assert (collected.amount, collected.preparation) == (None, None)
+    missing = completeness(records)[2]
+    assert "Amount, product" not in missing
+    given.amount = None
+    assert "Amount, product" in completeness(records)[2]
