@@ -12,7 +12,7 @@ from clinic.fields import fields_of
 from clinic.followup.models import PlannedVisit
 from clinic.pathway import judgement
 from clinic.pathway.order import current
-from clinic.pathway.worklist_lines import Order
+from clinic.pathway.worklist_lines import LATER, NOW, Order
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
 from clinic.release.product_state import failing
@@ -67,11 +67,15 @@ def _day(on: date, at: datetime, zone: str) -> str:
 
 
 def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, Any] | None:
-    """Return the one next action: this person's first, else whose turn it is, in the order of the worklist."""
+    """Return the one next action: this person's first, else whose turn it is, in the order of the worklist.
+
+    What this person does in some days only is not next while somebody else has to act now.
+    """
     order, waiting = Order(at, user.id), [action for s in found for action in s.actions]
     waiting.sort(key=lambda act: order.key({**vars(act), "people": ""}))
     mine = next((action for action in waiting if action.is_for(user)), None)
-    if mine is not None:
+    ranks = [order.rank({**vars(one), "people": ""}) for one in (waiting[0], mine)] if mine is not None else []
+    if mine is not None and not (ranks[1] == LATER and ranks[0] <= NOW):
         return {
             "tag": "Your next action",
             "title": mine.title,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from clinic import clock
+from clinic.access import Role
 from clinic.administration import step as giving
 from clinic.course_records import of_course
+from clinic.pathway.course import next_action
+from clinic.steps import Action
 from tests.bedside import released_product
 from tests.factories import ready_for_harvest
 from tests.safety.reacting import adverse_event
@@ -45,3 +49,17 @@ def test_running_cells_come_before_who_must_be_told_of_a_reaction(ward, who):
     assert ward.given(bag) is not None, ward.refused
     adverse_event(ward, mine, "Urticaria", seriousness="undecided", performed_at=clock.now())
     assert "Record the end" in next_of(ward, mine, who)
+
+
+def act(title, who, **more):
+    return Action(title=title, why="", who=(who,), to=("pathway.today", {}), **more)
+
+
+@pytest.mark.parametrize(("days", "tag"), [(14, "Waiting for quality staff"), (0, "Your next action")])
+def test_what_is_due_in_two_weeks_is_not_next_while_somebody_else_has_to_act_now(ward, app, days, tag):
+    now = clock.now()
+    culture = act("Enter the culture result", Role.TECHNOLOGIST, due_at=now + timedelta(days=days), due_words="final")
+    failing = act("Decide on the failing product", Role.QUALITY, danger=True)
+    with app.test_request_context():
+        found = next_action([SimpleNamespace(actions=[culture, failing])], ward.team.technologist, now)
+    assert found["tag"] == tag
