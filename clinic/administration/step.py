@@ -179,12 +179,14 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
 def _forbidden(records: CourseRecords, start: datetime, at: datetime) -> list[Blocked]:
     """Return what the papers have against cells that run: by all that is known now, and by the clock of the start.
 
-    A decision or consent that ends while they run, and their own giving on the day before, stop nothing.
+    A decision or consent that ends while they run, a protocol that is retired then, and their own giving on the day
+    before, stop nothing. What had ended at the start stops them, also where that came out only now.
     """
     now = ADMINISTRATION.forbidden(records, at)
     turned = {one.rule for one in now if one.by_clock}
     then = ADMINISTRATION.forbidden(records, start) if turned else []
-    return [one for one in now if not one.by_clock] + [one for one in then if one.rule in turned and one not in now]
+    met = [one for one in then if one.rule in turned and (one.by_clock or one not in now)]
+    return [one for one in now if not one.by_clock] + met
 
 
 def _rest_waits(given: Administration) -> bool:
