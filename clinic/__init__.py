@@ -35,7 +35,7 @@ SELDOM = (50_000, 20, 100)
 into looking through it again."""
 ROOMS = (
     "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
-    "clinic.patients.donor_views", "clinic.patients.merge_views",
+    "clinic.patients.donor_views", "clinic.patients.merge_views", "clinic.inventory.donor_kind",
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
     "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.exchange.e2b_views",
     "clinic.documents.views", "clinic.dossier.views",

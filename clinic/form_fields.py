@@ -217,16 +217,20 @@ class IntegerField(FactField):
 
 
 class SelectField(FactField, wtforms_choices.SelectFieldBase):
-    """One of a list: radios where they are few, a select where they are many or ``listed`` is set."""
+    """One of a list: radios where they are few, a select where they are many or ``listed`` is set.
+
+    ``unoffered``: what is said to a choice that is not offered, where a rule says which are.
+    """
 
     widget = Select()
     drawn = ""
 
     def __init__(
-        self, label: str | None = None, validators: Any = None, *, listed: bool = False, **options: Any
-    ) -> None:
+        self, label: str | None = None, validators: Any = None, *, listed: bool = False, unoffered: str = "",
+        **options: Any,
+    ) -> None:  # fmt: skip
         self.choices: list[Any] = []
-        self.listed = listed
+        self.listed, self.unoffered = listed, unoffered
         super().__init__(label, validators, **options)
         if self.fact.choices is not None:
             self.offer(self.fact.choices.items())
@@ -263,7 +267,7 @@ class SelectField(FactField, wtforms_choices.SelectFieldBase):
         """Also: the chosen value is among the choices offered now, which may be fewer than declared."""
         chosen = [self.data] if isinstance(self.data, str) else self.data
         if chosen and not set(chosen) <= self.offered.keys():
-            return [self.named("choose from the list")]
+            return [self.named(self.unoffered or "choose from the list")]
         return super().problems()
 
     @property

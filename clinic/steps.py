@@ -26,7 +26,8 @@ class Blocked:
 
     ``rule`` is the number in the clinic's rule book, 0 for plain order of steps. ``who`` empty: nobody can
     allow this. ``fix`` is an endpoint with its values, which the page turns into an address. ``by_clock``: time alone
-    brought it, such as the last day of a decision; what was begun rightly before is not stopped by it.
+    brought it, such as the last day of a decision, or the protocol was retired; what was begun rightly before is not
+    stopped by it.
     """
 
     because: str

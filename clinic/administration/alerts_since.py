@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from clinic import clock
-from clinic.administration.known_facts import INFECTED
 from clinic.eligibility.models import Eligibility, counting
 from clinic.patients.alert_changes import texts_since
 from clinic.patients.doubted import is_after
-from clinic.patients.ruled_out import affirmed, of_the_patient
-from clinic.wording import pieces
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from clinic.course_records import CourseRecords
-
-_AGENT = re.compile(
-    r"\b(hiv|hbv|hcv|htlv|cmv|ebv|mrsa|vre|esbl)\b|hepatitis|syphilis|malaria|septic|(?<!non.)reactive\b|\bgrew\b"
-    r"|cultures?\b.{0,20}(positive|growth)|(positive|growth).{0,20}cultures?\b|\bvir(us|al)\b|bacteri|neutropeni",
-    re.IGNORECASE,
-)
-
-_VACCINATED = re.compile(
-    r"(?:[\w-]+\s+){0,2}[\w-]*(?:vaccin|immuni[sz])\w*(?:\s+(?:against|for)\s+[\w-]+(?:\s+[a-d]\b)?)?", re.IGNORECASE
-)
 
 
 def alerts_since(records: CourseRecords, at: datetime) -> list[str]:
@@ -45,12 +31,6 @@ def alerts_since(records: CourseRecords, at: datetime) -> list[str]:
             if not is_after(moment, decided.written_at, written, written):
                 found.append(text)
     return list(dict.fromkeys(text.strip() for text in found))
-
-
-def tells_of_infection(text: str) -> bool:
-    """Whether an alert speaks of an infection: whoever is at the bedside asks whether it is over."""
-    known = (affirmed(of_the_patient(_VACCINATED.sub(" ", one))) for one in pieces(text))
-    return any(INFECTED.search(said) or _AGENT.search(said) for said in known)
 
 
 def said_since(text: str) -> str:

@@ -21,6 +21,7 @@ from clinic.administration.verdict import Bedside, Line, Verdict, donor_of, labe
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
+from clinic.products.limits import COLD_UNKNOWN, cold_unknown
 from clinic.products.what_cells import not_own, tissue_words, tissues, tissues_for, type_words, wrong_cells
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.release.evidence import beside
@@ -263,6 +264,11 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
     """Minutes since thaw within the protocol's (rule 54); what was frozen has a thaw on record."""
     limit = course.says.expiry.thaw_minutes
     if product.thawed_at is None:
+        if cold_unknown(product):
+            verdict.fault(
+                "Fresh or thawed", 54, COLD_UNKNOWN, "not recorded", who=(Role.TECHNOLOGIST, Role.QUALITY),
+                fix=("products.cold", {"product_id": product.id}), fix_label="Record it",
+            )  # fmt: skip
         if product.lies_frozen:
             verdict.fault(
                 "Thawed",

@@ -12,6 +12,7 @@ from clinic.harvest.models import Harvest
 from clinic.patients.allergens import ADDITIVES, CARRIERS, PLASMA, RELATED, SHORT, mentions, not_known, reacts
 from clinic.patients.donors import BloodTyping
 from clinic.patients.doubted import alone
+from clinic.patients.infections import INFECTED
 from clinic.patients.names import searchable
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.graph import ancestry, donors
@@ -51,13 +52,6 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[;\n]|\.(?=\s|$)")
-INFECTED = re.compile(
-    r"infect(?!ious disease marker)|\bsepsis|\bseptic|pneumoni|febril|\bfever|abscess|cellulitis|osteomyelitis|"
-    r"bacter[ai]*emia|"
-    r"meningitis|encephalitis|endocarditis|peritonitis|pyelonephritis|cystitis|cholangitis|erysipelas|influenza|covid|"
-    r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent",
-    re.IGNORECASE,
-)
 _CARRIED = re.compile("|".join(rf"\b{name}\b" for name in CARRIERS))
 _NEGATED = re.compile(r"\b(?:without|no|not containing|free of|free from) \w+|\b\w+ free\b")
 """What a label says is not inside: “albumin-free”. A person reads it, since nothing is taken for granted of it."""

@@ -27,13 +27,18 @@ class PastReaction(NamedTuple):
     event_id: str = ""
     of_cells: bool = True
     over_at: datetime | None = None
+    grave: bool = False
 
     def open_in(self, records: CourseRecords) -> bool:
-        """Whether it stops the giving: severe, and no physician has decided since it happened and was written.
+        """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""
+        return self.severe and self._undecided(records)
+
+    def _undecided(self, records: CourseRecords) -> bool:
+        """Whether no physician has decided since.
 
         Of what was over before a decision nobody needs to have known: the patient whom the physician saw was well.
         """
-        return self.severe and not any(
+        return not any(
             (self.over_at is not None and one.performed_at > self.over_at)
             or (
                 one.performed_at >= (self.at or one.performed_at)
@@ -46,9 +51,10 @@ class PastReaction(NamedTuple):
     def stops(self, records: CourseRecords, begun: datetime) -> bool:
         """Whether it stops cells that run since a moment.
 
-        What began later is seen by those who give them: the page of the administration leads them to what they do.
+        What began while they run stops them where it is grave: who assesses an event has not decided that they go on.
         """
-        return self.open_in(records) and (self.at is None or self.at < begun.replace(second=0, microsecond=0))
+        before = self.at is None or self.at < begun.replace(second=0, microsecond=0)
+        return self.open_in(records) if before else self.grave and self._undecided(records)
 
     @property
     def check(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.alerts_since import alerts_since, said_since, tells_of_infection
+from clinic.administration.alerts_since import alerts_since, said_since
 from clinic.administration.known_facts import (
     alerts,
     allergy_conflicts,
@@ -23,6 +23,7 @@ from clinic.eligibility.models import Eligibility, concerns_all, counting, stops
 from clinic.harvest.models import Harvest
 from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
+from clinic.patients.infections import tells_of_infection
 from clinic.patients.merging import CONFIRMS, proposed_to
 from clinic.patients.models import had_died
 from clinic.patients.ruled_out import rules_out

@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from clinic.administration.alerts_since import tells_of_infection
 from clinic.administration.dose_checks import dmso, endotoxin, endotoxin_results, weight
 from clinic.administration.dose_window import Portion, window
 from clinic.administration.gate import donors_of_cells, identity, place, what_cells
+from clinic.administration.known_facts import past_reactions
 from clinic.administration.person_checks import GROUPS_DIFFER, INFECTION, one_record, same_identity, whole_person
 from clinic.administration.scanning import Wristband
 from clinic.administration.sums import DAY, given_to_patient
 from clinic.administration.verdict import Bedside, Verdict
+from clinic.errors import RuleBroken
 from clinic.patients.doubted import starts
+from clinic.patients.infections import tells_of_infection
 from clinic.release.models import released
 
 if TYPE_CHECKING:
@@ -66,6 +68,15 @@ def at_hand(records: CourseRecords, given: Administration, begun: datetime) -> B
         side=given.side,
         runs=begun,
     )
+
+
+def may_go_on(records: CourseRecords, given: Administration, at: datetime) -> None:
+    """Refuse that an interrupted giving goes on after a grave reaction, until a physician has decided (rule 23)."""
+    start = begun(given, at)
+    for one in past_reactions(records):
+        if one.stops(records, start):
+            said = f"{one.because} Until then the cells do not go on: stop early, or ask a physician to decide."
+            raise RuleBroken(said, rule=23)
 
 
 def dose(verdict: Verdict, bedside: Bedside, begun: datetime) -> None:

@@ -14,6 +14,7 @@ from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
 from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import Administration
 from clinic.administration.route_words import first_actions, has_rate
+from clinic.administration.running_gate import may_go_on
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION, stop_because
 from clinic.administration.voiding import void_copy
@@ -80,6 +81,8 @@ def event(administration_id: str, kind: str) -> Answer:
     form.narrow(kind, rate=has_rate(given.route))
     if form.validate_on_submit():
         with refusals_to(form):
+            if kind == "resumed":
+                may_go_on(of_course(db.session(), given.treatment), given, clock.now())
             db.session.add(InfusionEvent.log(by=me(), at=clock.now(), **about, **form.facts()))
             return commit_and_redirect(_url(given), f"{EVENTS[kind]}: saved.", "wait" if kind == "reaction" else "ok")
     return form_page(form, **_event_page(given, kind))

@@ -19,6 +19,7 @@ from clinic.administration.models import CHECK_HOLDS, Administration, BedsideChe
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.administration.running_gate import begun, faults
 from clinic.processing.step import donors_usable
+from clinic.products.limits import COLD_UNKNOWN, cold_unknown
 from clinic.products.models import Product
 from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
@@ -124,12 +125,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if first := asked_first(records, product, at):
         more = {"due_at": due, "due_words": "use before"}
         return waiting + [replace(one, **more, danger=one.danger or _urgent(due, at)) for one in first]
-    if product.lies_frozen:  # the check would refuse it, after everything was asked
-        why = (
-            f"{product.name} {product.division or ''} is released and frozen: {course.title}.{which} Then two scan it."
-        )
-        to = ("products.move", {"product_id": product.id, "kind": "thawed"})
-        return [*waiting, Action(title="Thaw the cells", why=why, who=THAWS, to=to, due_at=due, due_words="use before")]
+    if before := _first_of_the_laboratory(product, course.title, which, due):
+        return [*waiting, before]
     to = ("administration.bedside", {"treatment_id": course.id})
     waiting.append(
         Action(
@@ -138,6 +135,19 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         )
     )  # fmt: skip
     return waiting
+
+
+def _first_of_the_laboratory(product: Product, course: str, which: str, due: datetime | None) -> Action | None:
+    """Return what is done with cells before the check, which would refuse them after everything was asked; or None."""
+    name, more = f"{product.name} {product.division or ''}".strip(), {"due_at": due, "due_words": "use before"}
+    if cold_unknown(product):
+        to, who = ("products.cold", {"product_id": product.id}), (Role.TECHNOLOGIST, Role.QUALITY)
+        why = f"{name} came in by a table: {course}. {COLD_UNKNOWN}"
+        return Action(title="Record whether it was frozen", why=why, who=who, to=to, **more)
+    if product.lies_frozen:
+        to, why = ("products.move", {"product_id": product.id, "kind": "thawed"}), f"{name} is released and frozen:"
+        return Action(title="Thaw the cells", why=f"{why} {course}.{which} Then two scan it.", who=THAWS, to=to, **more)
+    return None
 
 
 def _stop(records: CourseRecords, given: Administration, at: datetime) -> list[Action]:
@@ -179,12 +189,14 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
 def _forbidden(records: CourseRecords, start: datetime, at: datetime) -> list[Blocked]:
     """Return what the papers have against cells that run: by all that is known now, and by the clock of the start.
 
-    A decision or consent that ends while they run, and their own giving on the day before, stop nothing.
+    A decision or consent that ends while they run, a protocol that is retired then, and their own giving on the day
+    before, stop nothing. What had ended at the start stops them, also where that came out only now.
     """
     now = ADMINISTRATION.forbidden(records, at)
     turned = {one.rule for one in now if one.by_clock}
     then = ADMINISTRATION.forbidden(records, start) if turned else []
-    return [one for one in now if not one.by_clock] + [one for one in then if one.rule in turned and one not in now]
+    met = [one for one in then if one.rule in turned and (one.by_clock or one not in now)]
+    return [one for one in now if not one.by_clock] + met
 
 
 def _rest_waits(given: Administration) -> bool:

@@ -93,7 +93,7 @@ def _version(records: CourseRecords, at: datetime) -> list[Blocked]:
         "inform the patient and obtain consent again."
     )
     decide = ("consent.continuation", {"treatment_id": course.id})
-    return [Blocked(rule=16, because=because, who=DECIDES, fix=decide, fix_label="Decide")]
+    return [Blocked(rule=16, because=because, who=DECIDES, fix=decide, fix_label="Decide", by_clock=True)]
 
 
 def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:

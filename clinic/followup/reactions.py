@@ -95,7 +95,7 @@ def seen_during(records: CourseRecords, given: Administration, events: list[Adve
         if not any(_same(event, given, at, text) for event in events if event.signed):
             severe = is_severe(text) or not _MILD.search(text)
             words = f"{text[:160]}, {_day(records, at)}"
-            found.append(PastReaction(words=words, at=at, severe=severe, written=_written(record, names)))
+            found.append(PastReaction(words, at, severe, _written(record, names), grave=severe))
     return found
 
 
@@ -152,19 +152,24 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     state = "not assessed by a physician" if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, _day(records, event.performed_at)) if part)
     severe = bool({"4", "5"} & set(said_ever(event, "grade"))) or bool(_ANAPHYLACTIC.search(event.term or ""))
-    severe = severe or (waits and (_may_be_grave(event) or is_severe(_ever(event, ("term", "narrative")))))
+    severe = severe or (waits and _may_be_grave(event))
     return PastReaction(
         words, event.performed_at, severe, _written(event, ("term", "grade", "serious")), event.id if waits else "",
         of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
-        over_at=_over_at(event) if waits else None,
+        over_at=_over_at(event) if waits else None, grave=_is_grave(event),
     )  # fmt: skip
 
 
 def _may_be_grave(event: AdverseEvent) -> bool:
     """Whether an event that no physician has assessed may be serious, or goes on and is not said to be mild."""
-    grades = said_ever(event, "grade")
+    return _is_grave(event) or not (_is_over(event) or said_ever(event, "grade") == ["1"])
+
+
+def _is_grave(event: AdverseEvent) -> bool:
+    """Whether an event is serious, may be, or is of grade 3 or more, or its words say so."""
     serious = any(may_be_serious(one) for one in said_ever(event, "serious"))
-    return serious or "3" in grades or not (_is_over(event) or grades == ["1"])
+    graded = bool({"3", "4", "5"} & set(said_ever(event, "grade")))
+    return serious or graded or is_severe(_ever(event, ("term", "narrative")))
 
 
 def said_ever(event: AdverseEvent, name: str) -> list[Any]:

@@ -78,6 +78,23 @@ VERBS = {
 """What the buttons call the movements that are recorded by hand."""
 
 
+ELSEWHERE = {
+    "assigned": "A product is assigned to a course with “Assign” on its page.",
+    "unassigned": "A product returns to the bank with “Return to the bank” on its page.",
+    "given": "That a product was given is recorded at the bedside: scan wristband and bag.",
+    "not_given": "A start that was pressed by mistake is voided on the page of the administration.",
+    "remainder": "What came back of a bag is recorded with the end of its administration. Discard it on the product's "
+    "page afterwards.",
+}
+"""Where the movements are recorded that have no form of their own."""
+
+
+def on_its_page(kind: str) -> str:
+    """Return where a movement is recorded that is not recorded by hand, or what to do about a word that is none."""
+    known = ", ".join(MOVEMENTS[one].lower() for one in MOVERS)
+    return ELSEWHERE.get(kind, f"This is not a movement of a product. Choose one on its page: {known}.")
+
+
 def offered(product: Product, role: Role) -> list[str]:
     """Return the movements that can be recorded now: only what is frozen thaws, only what left comes back."""
     last, away = product.movements[-1].kind if product.movements else "", away_at(product, clock.now())

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from clinic.form_fields import SelectField, StringField
+from clinic.errors import Problem, RuleBroken
+from clinic.form_fields import DateTimeField, SelectField, StringField
 from clinic.forms import RecordForm, form_for
 from clinic.inventory import custody
 from clinic.patients.models import Patient, same_person
@@ -14,6 +15,8 @@ from clinic.products.models import Movement
 from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from clinic.products.models import Product
@@ -34,6 +37,22 @@ class UnassignForm(RecordForm):
     """Why banked cells leave the course that they were assigned to."""
 
     reason = StringField("Reason", required=True, hint="For example: assigned to the wrong course, course stopped")
+
+
+class ColdForm(RecordForm):
+    """Whether a container that came in is fresh, or when it was frozen, and how that is known."""
+
+    cold = SelectField("State", choices={"fresh": "Fresh, never frozen", "frozen": "It was frozen"}, required=True)
+    frozen_at = DateTimeField("Frozen at", conditional=True, hint="Only where it was frozen")
+    reason = StringField("How it is known", required=True, hint="For example: the label, the delivery note")
+
+    def moment(self) -> datetime | None:
+        """Return when it was frozen, None where it never was; `RuleBroken` where one contradicts the other."""
+        frozen = self.cold.data == "frozen"
+        if frozen is not (self.frozen_at.data is not None):
+            said = "enter when it was frozen" if frozen else "leave blank what was never frozen"
+            raise RuleBroken(Problem(f"Frozen at: {said}", "frozen_at", rule=54))
+        return self.frozen_at.data
 
 
 def courses_for(session: Session, product: Product) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from clinic.course_records import around, of_course
 from clinic.extensions import db
 from clinic.fields import plain
 from clinic.inventory import custody, genealogy, lookback, product_search
-from clinic.inventory.forms import AssignForm, UnassignForm, courses_for, movement_form
+from clinic.inventory.forms import AssignForm, ColdForm, UnassignForm, courses_for, movement_form
 from clinic.pages import (
     Answer,
     commit_and_redirect,
@@ -31,6 +31,7 @@ from clinic.processing.step import actions as to_process
 from clinic.products.bank import may_go_back
 from clinic.products.bank import unassign as unassign_cells
 from clinic.products.donation_numbers import spell_din
+from clinic.products.limits import COLD_UNKNOWN, cold_unknown, record_cold
 from clinic.products.models import Movement, Product
 from clinic.products.movements import MOVEMENTS
 from clinic.records import Meaning
@@ -56,6 +57,8 @@ NONE_THERE = (
 )
 NONE_FITS = "No matching product. Try fewer words, or all states."
 
+COLD = frozenset({*LABORATORY, Role.QUALITY})
+"""Who records whether a container that came in was frozen."""
 UNASSIGNS = frozenset({Role.QUALITY, Role.PHYSICIAN})
 ASSIGNS = frozenset({Role.TECHNOLOGIST, Role.PHYSICIAN, Role.COORDINATOR})
 COLUMNS = [
@@ -100,7 +103,7 @@ record_pages.register_pages(
     amends=custody.MOVES,
     patient=patient_banner,
     means=lambda _movement, _user: Meaning.APPROVAL,
-    fixed=frozenset({"kind", "performed_at", "performed_by_id"}),
+    fixed=frozenset({"kind", "performed_by_id"}),
 )
 
 
@@ -204,6 +207,9 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "movements": list(reversed(product.movements)),
         "voided": custody.voided(product),
         "movement_words": MOVEMENTS,
+        "may_correct": role in custody.MOVES,
+        "cold_unknown": COLD_UNKNOWN if cold_unknown(product) and not gone else "",
+        "may_tell_cold": role in COLD,
         "next": _next(acts, role),
         "failing": [] if gone else [said for one, said in failing(records) if one.id == product.id],
         "may_test": role in LABORATORY,
@@ -267,7 +273,7 @@ def move(product_id: str) -> Answer:
     """Record one movement; its kind is in the address."""
     product, kind = get_or_404(Product, product_id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
-        abort(404)
+        abort(404, custody.on_its_page(kind))
     form = form_of(movement_form(kind), about={"product_id": product.id, "kind": kind}, rests_on=product)
     form.offer("performed_by_id", staff_choices(custody.MOVES))
     form["performed_by_id"].label.text = f"{MOVEMENTS[kind]} by"
@@ -350,4 +356,25 @@ def unassign(product_id: str) -> Answer:
         back_url=product_url(product),
         patient=patient_banner(product),
         after="The product leaves this course, and release decisions for it end. It can be assigned to another course.",
+    )
+
+
+@bp.route("/products/<product_id>/cold", methods=["GET", "POST"])
+@allow(COLD)
+def cold(product_id: str) -> Answer:
+    """Record whether a container that came in is fresh, or when it was frozen (rules 50, 54)."""
+    product = get_or_404(Product, product_id)
+    form = form_of(ColdForm, rests_on=product)
+    if form.validate_on_submit():
+        refuse_stale(product)
+        with refusals_to(form, "cold"):
+            record_cold(product, form.moment(), by=me(), at=clock.now(), reason=form.reason.data or "")
+            return commit_and_redirect(product_url(product), "Saved. What was frozen is thawed before it is given.")
+    return form_page(
+        form,
+        heading=f"Fresh or frozen: {product.name} {product.division or ''}".strip(),
+        lede=COLD_UNKNOWN,
+        save_label="Save",
+        back_url=product_url(product),
+        patient=patient_banner(product),
     )

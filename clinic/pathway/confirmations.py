@@ -26,7 +26,7 @@ from clinic.patients.doubted import takes_away
 from clinic.patients.identity import DONOR_IDENTITY, identity_corrections
 from clinic.patients.merging import PatientMerge
 from clinic.patients.models import Alert, Patient, Weight
-from clinic.products.models import Product
+from clinic.products.models import Movement, Product
 from clinic.record_pages import PAGES
 from clinic.records import Amendment, Signature
 from clinic.treatments.models import Stop
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 CARERS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNED: tuple[type[Record], ...] = (
     Weight, Consent, Withdrawal, Continuation, Stop, DonorEligibility, DonorConsent, BloodTyping, Administration,
+    Movement,
 )  # fmt: skip
 """Kinds whose correction is confirmed by a signature, and that are no task of a step."""
 MOST = 100
@@ -175,7 +176,7 @@ def _whom(row: Any) -> str:
     """Return whom a record is about, by two identifiers where it is a patient."""
     if isinstance(row, Patient):
         return f"{row.display_name} · {row.record_number or row.id}"
-    for name in ("patient", "consent", "treatment", "donor"):
+    for name in ("patient", "consent", "product", "treatment", "donor"):
         related = getattr(row, name, None)
         if related is not None:
             return _whom(related)

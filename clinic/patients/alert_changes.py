@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.allergens import warns
+from clinic.patients.infections import tells_of_infection
 from clinic.patients.names import searchable
 from clinic.patients.ruled_out import rules_out, same_meaning
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def weakened(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any]]]:
     """Yield each unconfirmed correction after which less is warned of, or shorter, the last first; with what was.
 
-    Of an allergy whoever corrects it needs a second person; what rules cells out a physician may close alone.
+    Of an allergy whoever corrects it needs a second person; what rules cells out a physician may close alone, and an
+    infection a nurse or physician who did not write it.
     """
     for one, before, after in _changes(alert):
         shorter = after["until_on"] is not None and (before["until_on"] or date.max) > after["until_on"]
@@ -29,7 +31,9 @@ def weakened(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any]]]:
             continue
         less = searchable(before["text"]) not in searchable(after["text"])
         allergy = warns(before["text"]) and (shorter or less)
-        if allergy or (_lifts(before["text"], after["text"], shorter=shorter) and not _by_physician(one)):
+        lifted = _lifts(before["text"], after["text"], shorter=shorter) and not _by_physician(one)
+        healed = tells_of_infection(before["text"]) and (shorter or not tells_of_infection(after["text"]))
+        if allergy or lifted or (healed and not _by_another_carer(alert, one)):
             yield one, before
 
 
@@ -82,3 +86,10 @@ def _lifts(before: str, after: str, *, shorter: bool) -> bool:
 
 def _by_physician(one: Amendment) -> bool:
     return one.amended_by is not None and one.amended_by.role is Role.PHYSICIAN
+
+
+def _by_another_carer(alert: Any, one: Amendment) -> bool:
+    """Whether a nurse or physician corrects an alert who did not write what it said before."""
+    before = [made for made in alert.amendments if made.number < one.number and "text" in made.changes]
+    wrote = {alert.recorded_by_id, *(made.amended_by_id for made in before)}
+    return one.amended_by.role in {Role.NURSE, Role.PHYSICIAN} and not one.amended_by.is_among(wrote)

@@ -350,7 +350,7 @@ class Alert(Entry):
 
     @property
     def unconfirmed(self) -> list[Amendment]:
-        """The corrections that ended or weakened an allergy or what rules cells out, not confirmed yet (rule 23)."""
+        """The corrections that took away an allergy, an infection or what rules cells out, not confirmed (rule 23)."""
         return [one for one, _before in weakened(self)]
 
     def texts_on(self, day: date) -> list[str]:

@@ -126,7 +126,7 @@ def thawed_since(product: Product, run: Any, *, of: Any = None, but: Any = None)
         if taker is not None and _drew_from(product, use, taker):
             began |= _starts(taker)  # what it thawed by that; a thaw that only ended then is another one
             taken += [taker.performed_at] if taker is not but else []
-    own = [move.performed_at for move in product.movements if move.kind == "thawed"]
+    own = [moment for move in product.movements if move.kind == "thawed" for moment in move.thaws]
     told = of.cold.thawed_at if of is not None else None if product.thawed_at in began else product.thawed_at
     return _first([told, *own, *taken])
 

@@ -52,6 +52,14 @@ def _asked(says: Content | None, *, frozen: bool) -> dict[str, bool]:
     }  # fmt: skip
 
 
+NOT_OFFERED = (
+    "this container cannot go into this run, so that different patients' cells are never put together. A run takes "
+    "what belongs to its course, or to the bank, has cells left and is in date. Choose from the list, or assign the "
+    "container to the course first"
+)
+"""Why a container is not offered, and what to do (rules 4, 37)."""
+
+
 class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss_reason"))):
     """A run as it begins: out of which containers, how, with what. What was added is asked with the balance."""
 
@@ -62,8 +70,9 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
         hint="The protocol under which these cells are made and judged",
     )
     inputs = MultiSelectField(
-        "Products", many=True, required=True, section="Inputs", hint="The whole remaining volume of each", rule=37
-    )
+        "Products", many=True, required=True, section="Inputs", hint="The whole remaining volume of each", rule=37,
+        unoffered=NOT_OFFERED,
+    )  # fmt: skip
     received_intact = YesNoField(
         "Containers intact, labels correct", section="Inputs", conditional=True,
         hint="For what has no receipt yet: it is recorded with the start of the run",
@@ -116,7 +125,7 @@ def banked_versions() -> list[tuple[str, str]]:
 class InputForm(RecordForm):
     """One more container, or a part of it."""
 
-    product_id = SelectField("Product", required=True, rule=37)
+    product_id = SelectField("Product", required=True, rule=37, unoffered=NOT_OFFERED)
     volume = DecimalField(
         "Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Leave blank for the whole remaining volume"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy.orm import object_session
+
 from clinic import wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
@@ -13,7 +15,7 @@ from clinic.patients.identity import donor_doubted
 from clinic.processing.closing import Next, next_in, steps_left
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors
-from clinic.products.models import Product
+from clinic.products.models import Movement, Product
 from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -30,6 +32,16 @@ SIGNS = frozenset({Role.TECHNOLOGIST, Role.QUALITY})
 
 WITHHELD: list[Callable[[CourseRecords, Product, datetime], bool]] = []
 """Whether quality has to decide on a container first, or rejected it, so that nobody is asked to process it."""
+
+
+def _thawed_in_run(product: Product) -> datetime | None:
+    """Return when the run that made a container had thawed its cells; None: it did not."""
+    session = object_session(product)
+    run = session.get(ProcessingRun, product.run_id) if session is not None and product.run_id else None
+    return run.cold.thawed_at if run is not None else None
+
+
+Movement.thawed_in_run.append(_thawed_in_run)
 
 
 def starting_products(records: CourseRecords) -> list[Product]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clinic.errors import Question
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Field, Range, Share, plain
 from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS
 
@@ -58,6 +58,52 @@ def latest_stated(product: Any, *, since: datetime | None = None) -> datetime | 
     if made is None or days.frozen_days is None or "cryopreserve" not in version.says.manipulations:
         return None
     return made + timedelta(days=days.frozen_days)
+
+
+COLD = "frozen_at"
+"""Under this name a container that came in keeps why it is known to be fresh."""
+
+
+COLD_UNKNOWN = (
+    "Nothing says whether these cells are fresh or were frozen. Record on the product when they were frozen, or that "
+    "they never were; what was frozen is thawed then, and its time after thaw counts."
+)
+
+
+def cold_unknown(product: Any) -> bool:
+    """Whether nothing says if a container that came in is fresh or was frozen, and its protocol gives both (50, 54).
+
+    It is certain where a freezing, a thaw or a medium is recorded, where the protocol freezes nothing, where its clock
+    for fresh cells judges it, and where somebody recorded that it was never frozen.
+    """
+    if product.origin != "imported" or product.was_frozen or product.thawed_at is not None:
+        return False
+    version, said = product.judged_under, (product.confirmed or {}).get(COLD)
+    if version is None or said:
+        return False
+    expiry = version.says.expiry
+    freezes = "cryopreserve" in version.says.manipulations or expiry.frozen_days is not None
+    return freezes and product.use_before is None
+
+
+def record_cold(product: Any, frozen_at: datetime | None, *, by: Any, at: datetime, reason: str) -> None:
+    """Record when a container that came in was frozen, or with None that it never was, and let its end follow.
+
+    Raises `RuleBroken` where nothing is to be recorded, or where it was frozen before it was collected.
+    """
+    if not cold_unknown(product):
+        raise RuleBroken("It is recorded already whether this product is fresh or was frozen.", rule=54)
+    if frozen_at is None:
+        fresh = {COLD: f"Fresh, never frozen: {reason.strip()}"} if reason.strip() else {}
+        product.amend(by=by, at=at, reason=reason, confirmed={**(product.confirmed or {}), **fresh})
+        return
+    began = product.collected_at or product.aged_from
+    if began is not None and frozen_at < began:
+        raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
+    product.amend(by=by, at=at, reason=reason, frozen_at=frozen_at)
+    product.keep_to_expiry()
+    for settle in product.when_times_change:
+        settle(product)
 
 
 def first_end(ends: Iterable[datetime | None]) -> datetime | None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.access import Role
-from clinic.errors import Problem
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
-from clinic.records import Record
+from clinic.patients.doubted import kept_moment, moved, starts
+from clinic.records import Meaning, Record
+from clinic.wording import moment as in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+
+    from clinic.accounts.models import User
+    from clinic.records import Amendment, Signature
 
 MOVEMENTS = {
     "received": "Received",
@@ -53,6 +58,7 @@ class Movement(Record):
     NOUN = "Movement"
     DONE, QUALIFIED, QUALIFIED_FOR = "Moved by", (("performed_by_id", 0),), ("processing", "release")
     QUALIFIED_IF = ("kind", frozenset({"received", "stored", "issued", "shipped"}))
+    thawed_in_run: ClassVar[list[Callable[[Any], datetime | None]]] = []
 
     product_id: Mapped[str] = reference("product")
     kind: Mapped[str] = field("Movement", choices=MOVEMENTS, required=True)
@@ -83,6 +89,57 @@ class Movement(Record):
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
             found.append("Enter who received it.")
         return found
+
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """When it was: only of a thaw, whose clock the cells follow; another movement is recorded once more."""
+        return frozenset() if self.kind == "thawed" else frozenset({"performed_at"})
+
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections that put a thaw to later, so that the cells would last longer (rules 50, 54)."""
+        return [one for one in self.amendments if self.kind == "thawed" and _later(one.changes.get("performed_at"))]
+
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
+        """Correct a fact; the cells follow a corrected thaw, to later only once a second person has signed."""
+        changes |= facts or {}
+        if self.kind == "thawed":
+            self._refuse_moment(changes.get("performed_at"))
+        amendment = super().amend(changes, by=by, at=at, reason=reason)
+        self._settle()
+        return amendment
+
+    def _refuse_moment(self, moment: datetime | None) -> None:
+        """Refuse a thaw before the freezing, or after the container was given or thrown away (rules 54, 69)."""
+        if moment is None or moment == self.performed_at:
+            return
+        gone = [one.performed_at for one in self.product.movements if one.kind in {"given", "discarded"}]
+        end, frozen = min((one for one in gone if one is not None), default=None), self.product.frozen_at
+        if frozen is not None and moment < frozen:
+            raise RuleBroken(
+                Problem(f"Thawed before it was frozen, at {in_words(frozen, self.zone)}.", "performed_at", rule=69)
+            )
+        if end is not None and moment > end:
+            what = f"Thawed after it was given or discarded, at {in_words(end, self.zone)}."
+            raise RuleBroken(Problem(what, "performed_at", rule=54))
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign; of a thaw that was corrected the cells follow what is confirmed by that."""
+        signature = super().sign(by=by, at=at, meaning=meaning)
+        self._settle()
+        return signature
+
+    def _settle(self) -> None:
+        if self.kind == "thawed" and self.amendments and self.product is not None:
+            settle_thaw(self.product)
+
+    @property
+    def thaws(self) -> list[datetime]:
+        """When it thawed the cells, and when before corrections to later that no second person has signed."""
+        waits = {one.id for one in self.critical_corrections()}
+        before = [one for one in starts(self) if one != self.performed_at] if waits else []
+        return [*([self.performed_at] if self.performed_at is not None else []), *before]
 
     @property
     def damage(self) -> str:
@@ -131,6 +188,27 @@ class Movement(Record):
 
     def headline(self) -> str:
         return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
+
+
+def settle_thaw(product: Any) -> None:
+    """Let a container follow its thaws after one was corrected: thawed since the first that is known (rule 54)."""
+    thaws = [one for one in product.movements if one.kind == "thawed"]
+    ever = {moment for one in thaws for moment in (one.performed_at, *_ever(one))}
+    known = [moment for one in thaws for moment in one.thaws] + [ask(product) for ask in Movement.thawed_in_run]
+    known += [product.thawed_at] if product.thawed_at not in ever else []
+    product.follow(thawed_at=min((moment for moment in known if moment is not None), default=None))
+
+
+def _ever(move: Movement) -> list[datetime]:
+    """Return when a movement was before its corrections."""
+    changes = [one.changes["performed_at"] for one in move.amendments if "performed_at" in one.changes]
+    told = [kept_moment(text, move.zone) for change in changes for text in change if text]
+    return [moment for moment in told if moment is not None]
+
+
+def _later(change: list[Any] | None) -> bool:
+    """Whether a correction of a moment, as an amendment keeps it, put it to later."""
+    return change is not None and moved(change) and change[1] is not None and change[1] > change[0]
 
 
 def _precedes(one: Movement, other: Movement) -> bool:

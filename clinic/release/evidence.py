@@ -282,6 +282,16 @@ def unconfirmed(record: Record) -> str:
     return waiting(record, correction) if correction is not None else ""
 
 
+def shared_against(records: CourseRecords, product: Product) -> list[QCResult]:
+    """Return the results on kin of a container that speak against it or were corrected in what they found."""
+    return [
+        result
+        for one in relatives(records, product)
+        for result in records.on(one, QCResult)
+        if _is_shared(result) and (out_of_limit(result, product) or result.critical_corrections())
+    ]
+
+
 def _in_doubt(result: QCResult) -> bool:
     return _is_shared(result) and result.unconfirmed is not None
 

@@ -25,13 +25,13 @@ from clinic.release.kin import SPEAKS, Speaker, against_by_kin
 from clinic.release.points import (
     PERMITTING,
     RELEASING,
-    hands_on,
     may_be_decided,
     points_of,
     refusals,
     workings_of,
 )
 from clinic.release.results import QCResult
+from clinic.release.who_decides import not_again, not_by
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -48,10 +48,6 @@ DECISIONS = {
     "hold": "On hold",
     "reject": "Rejected",
 }
-
-TESTER = "People who processed, tested or corrected a product may not release it. Ask another member of quality staff."
-
-OVERTURN = "People who rejected it, or held or rejected its source, may not release it. Two other people decide."
 
 
 class Release(Record):
@@ -187,13 +183,11 @@ class Release(Record):
         return DECISIONS.get(self.decision or "", "Release")
 
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
-        if by.id != self.requested_by_id and by.is_among(hands_on(records, self.product)):
-            raise RuleBroken(TESTER, rule=45)
+        if by.id != self.requested_by_id:
+            not_by(records, self.product, by)
         if not self.permits:
             return
-        rejected = self.overturns(records)
-        if rejected is not None and by.is_among({rejected.performed_by_id, rejected.recorded_by_id}):
-            raise RuleBroken(OVERTURN, rule=45)
+        not_again(records, self.product, by, self.overturns(records))
         changed = self.outdated(records)
         if changed:
             raise RuleBroken(" ".join([*changed, "Decide again."]), rule=46)
@@ -365,14 +359,12 @@ def decide(
     if session is None or (version is None and decision in RELEASING):
         raise RuleBroken("No protocol is assigned to this product yet. Assign it to a course first.")
     records = around(session, product)
-    if by.is_among(hands_on(records, product)):
-        raise RuleBroken(TESTER, rule=45)
+    not_by(records, product, by)
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in PERMITTING:
         may_be_decided(records, product, at)
         against = standing_no(records, product)
-        if against is not None and by.is_among({against.performed_by_id, against.recorded_by_id}):
-            raise RuleBroken(OVERTURN, rule=45)
+        not_again(records, product, by, against)
         if against is not None and not facts.get("reason"):
             what = "it" if against.product_id == product.id else f"what it was made from ({against.product_id})"
             done = "rejected" if against.decision == "reject" else "held"

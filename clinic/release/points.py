@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinic.errors import Problem, RuleBroken
-from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from clinic.course_records import CourseRecords
     from clinic.protocols.models import ProtocolVersion
-    from clinic.records import Record
 
 RELEASING = frozenset({"conforms", "conditional", "exceptional"})
 ACCEPTING = "accept"
@@ -275,28 +273,3 @@ def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> No
     run = records.get(product.run_id)
     if run is not None and run.origin == "clinic" and not run.signed:
         raise RuleBroken("The processing that made this product is not signed yet.", rule=45)
-
-
-def hands_on(records: CourseRecords, product: Product) -> set[str]:
-    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45).
-
-    Who only verified a run had no hand in it: the second person reads the record, and a run refuses its own people as
-    verifiers (hazard H25). So quality staff who verified may release, which a small clinic with one technologist needs.
-    """
-    people: set[str | None] = set()
-    for one in ancestry(records, product):
-        run, harvest = records.get(one.run_id), records.get(one.harvest_id)
-        people |= run.hands if isinstance(run, ProcessingRun) else set()
-        parts = (run, *run.manipulations, *run.counts) if isinstance(run, ProcessingRun) else ()
-        people |= {_wrote(record) for record in parts}
-        for record in (one, *parts, *([harvest] if harvest is not None else ())):
-            people |= {amendment.amended_by_id for amendment in record.amendments}
-        for result in records.on(one, QCResult):
-            people |= {result.performed_by_id, result.recorded_by_id, _wrote(result)}
-            people |= {amendment.amended_by_id for amendment in result.amendments}
-    return {person for person in people if person}
-
-
-def _wrote(record: Record) -> str | None:
-    """Return the id of who wrote the paper that a record was copied from; None where it was not."""
-    return (record.paper or {}).get("written_by_id") or None

@@ -21,12 +21,13 @@ from clinic.release.carried import judged_results
 from clinic.release.decision_form import decision_form, settled
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
-from clinic.release.points import PERMITTING, RELEASING, hands_on, points_of, to_decide, workings_of
+from clinic.release.points import PERMITTING, RELEASING, points_of, to_decide, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE, before, decidable, only_no, stops_processing
+from clinic.release.who_decides import hands_on
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:

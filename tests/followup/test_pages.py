@@ -194,7 +194,7 @@ def test_a_running_report_stands_on_every_page_about_the_patient(
     left = {"/": "Serious, unexpected", pages[1]: "Authority or sponsor", f"/adverse-events/{made.id}": "days · send"}
     for address in ["/", *pages]:
         text = browser.get(address).text
-        assert (left.get(address, "c-sae") if days else "c-sae") not in text, address
+        assert (left.get(address, 'id="serious"') if days else 'id="serious"') not in text, address
 
 
 @pytest.mark.rule(65)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.administration.alerts_since import tells_of_infection
+from clinic.patients.infections import tells_of_infection
 from clinic.patients.ruled_out import rules_out
 from clinic.products.reasons import of_one_container, speaks_of_the_cells
 from clinic.release.germ_words import tells_of_growth

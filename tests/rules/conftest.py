@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.exchange import importing
+from clinic.products.limits import cold_unknown
 from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 from tests import bedside
@@ -107,6 +108,8 @@ def mine(ward, take):
             if spec.mandatory and spec.test not in known | set(without):
                 bedside.tested(bag, ward.team, course.protocol_version, spec, value=None, at=clock.now() - 20 * DAY)
         ward.fill("physician", f"/records/{course.id}/signature", password=PASSWORD)
+        if cold_unknown(bag) and "cold" not in without:
+            ward.fill("technologist", f"/products/{bag.id}/cold", cold="fresh", reason="the delivery note")
         if release:
             ward.release(bag)
         return course, bag

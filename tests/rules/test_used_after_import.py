@@ -24,6 +24,43 @@ def test_what_is_right_is_given(ward, mine):
     assert ward.given(bag), ward.refused
 
 
+@pytest.mark.rule(54, by="import")
+def test_an_imported_bag_of_which_nobody_says_whether_it_was_frozen_is_not_given(ward, mine):
+    course, bag = mine(without=("cold",))
+    ward.give(course, bag)
+    ward.not_given(bag, "whether these cells are fresh or were frozen")
+    assert "Record whether it was frozen" in ward.browser("technologist").get("/").text
+    page = ward.browser("technologist").get(f"/products/{bag.id}").text
+    assert "Fresh or frozen is not recorded" in page
+    assert f"/products/{bag.id}/cold" in page
+    url = f"/products/{bag.id}/cold"
+    assert ward.fill("technologist", url, cold="frozen", reason="label").status_code == 422
+    ward.said_no("enter when it was frozen")
+    assert ward.fill("technologist", url, cold="fresh", reason="").status_code == 422
+    early = clock.now() - 70 * DAY
+    assert ward.fill("technologist", url, cold="frozen", frozen_at=early, reason="label").status_code == 422
+    ward.said_no("before the cells were collected")
+    assert ward.fill("technologist", url, cold="fresh", reason="the delivery note").status_code == 303, ward.refused
+    assert ward.fill("technologist", url, cold="fresh", reason="again").status_code in {409, 422}
+    ward.give(course, bag)
+    assert ward.given(bag), ward.refused
+
+
+@pytest.mark.rule(54, by="import")
+def test_an_imported_bag_that_was_frozen_is_thawed_before_it_is_given(ward, mine):
+    course, bag = mine(without=("cold",))
+    url = f"/products/{bag.id}/cold"
+    told = {"cold": "frozen", "frozen_at": clock.now() - 50 * DAY, "reason": "the label"}
+    assert ward.fill("technologist", url, **told).status_code == 303, ward.refused
+    assert ward.amend("technologist", bag, dmso_percent="0").status_code == 303, ward.refused
+    ward.release(bag)
+    ward.give(course, bag)
+    ward.not_given(bag, "no thaw is recorded")
+    assert ward.move("technologist", bag, "thawed", performed_at=clock.now()).status_code == 303, ward.refused
+    ward.give(course, bag)
+    assert ward.given(bag), ward.refused
+
+
 @pytest.mark.rule(1, by="import")
 def test_an_imported_bag_is_refused_on_another_patients_page(ward, mine):
     _course, bag = mine()

@@ -137,12 +137,14 @@ def test_what_was_seen_when_giving_stopped_counts_for_the_sister(ward, bags, rea
 def test_quality_decides_on_the_sister_anew_with_a_reason_and_a_signature(ward, bags):
     bag, sister, mine = bags
     found(ward, bag, "reject", OF_CELLS[1])
-    assert ward.decide(sister, "conforms").status_code in {409, 422}
+    assert ward.decide(sister, "conforms", "quality2").status_code in {409, 422}
     ward.said_no("Quality decides on this container, too")
-    answer = ward.decide(sister, "conforms", reason="Its own label and its type were read again: they are right")
+    answer = ward.decide(
+        sister, "conforms", "quality2", reason="Its own label and its type were read again: they are right"
+    )
     assert answer.status_code == 303, ward.refused
     assert "Released" not in ward.tag(sister)
-    ward.fill("quality", answer.location, password=PASSWORD)
+    ward.fill("quality2", answer.location, password=PASSWORD)
     assert ward.tag(sister) == "Released"
     ward.give(mine, sister)
     assert ward.given(sister), ward.refused
@@ -151,8 +153,8 @@ def test_quality_decides_on_the_sister_anew_with_a_reason_and_a_signature(ward, 
 def test_a_second_thing_that_is_found_holds_it_again(ward, bags):
     bag, sister, _mine = bags
     found(ward, bag, "hold", OF_CELLS[1])
-    answer = ward.decide(sister, "conforms", reason="Label read again")
-    ward.fill("quality", answer.location, password=PASSWORD)
+    answer = ward.decide(sister, "conforms", "quality2", reason="Label read again")
+    ward.fill("quality2", answer.location, password=PASSWORD)
     assert ward.tag(sister) == "Released", ward.refused
     found(ward, bag, "discarded", OF_CELLS[0])
     assert ward.tag(sister) == "On hold"

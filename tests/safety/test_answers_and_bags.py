@@ -19,8 +19,9 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.carried import ANEW, judged_results
 from clinic.release.models import Release
-from clinic.release.points import hands_on, points_of
+from clinic.release.points import points_of
 from clinic.release.results import QCResult
+from clinic.release.who_decides import hands_on
 from tests import bedside
 from tests.bedside import released_product
 from tests.factories import (

@@ -146,6 +146,20 @@ def test_a_course_under_a_retired_version_waits_for_a_decision(ward, own):
     assert ward.given(bag) is not None, ward.refused
 
 
+@pytest.mark.rule(16, by="http")
+@pytest.mark.parametrize("before", [False, True])
+def test_a_version_that_is_retired_while_cells_run_stops_them_only_where_it_was_retired_before(ward, own, before):
+    bag, mine = own
+    ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+    moment = ward.given(bag).performed_at - timedelta(minutes=5) if before else clock.now()
+    mine.protocol_version.retire(by=ward.team.director, at=moment)
+    ward.session.commit()
+    with ward.later(minutes=5):
+        assert reasons(ward, mine)[0].rule == 16, "what comes next waits for the decision"
+        assert ("Stop giving these cells" in ward.browser("nurse").get("/").text) is before
+
+
 @pytest.mark.rule(16)
 def test_consenting_again_after_the_retirement_is_the_decision_of_the_patient(ward, own):
     _bag, mine = own

@@ -48,7 +48,7 @@ def test_running_cells_come_before_who_must_be_told_of_a_reaction(ward, who):
     ward.give(mine, bag)
     assert ward.given(bag) is not None, ward.refused
     adverse_event(ward, mine, "Urticaria", seriousness="undecided", performed_at=clock.now())
-    assert "Record the end" in next_of(ward, mine, who)
+    assert "Stop giving these cells" in next_of(ward, mine, who)
 
 
 def act(title, who, **more):

@@ -17,8 +17,8 @@ from clinic.followup import step as following
 from clinic.ledger.listener import set_actor
 from clinic.notices import Notice
 from clinic.patients import merging
-from clinic.release.points import hands_on
 from clinic.release.results import QCResult
+from clinic.release.who_decides import hands_on
 from tests.bedside import released_product
 from tests.factories import PASSWORD, patient, ready_for_harvest
 from tests.judging import records_of

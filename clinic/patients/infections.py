@@ -1,0 +1,31 @@
+"""What an alert or an order says of an infection, for a person at the bedside to judge (rule 23)."""
+
+from __future__ import annotations
+
+import re
+
+from clinic.patients.ruled_out import affirmed, of_the_patient
+from clinic.wording import pieces
+
+INFECTED = re.compile(
+    r"infect(?!ious disease marker)|\bsepsis|\bseptic|pneumoni|febril|\bfever|abscess|cellulitis|osteomyelitis|"
+    r"bacter[ai]*emia|"
+    r"meningitis|encephalitis|endocarditis|peritonitis|pyelonephritis|cystitis|cholangitis|erysipelas|influenza|covid|"
+    r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent",
+    re.IGNORECASE,
+)
+_AGENT = re.compile(
+    r"\b(hiv|hbv|hcv|htlv|cmv|ebv|mrsa|vre|esbl)\b|hepatitis|syphilis|malaria|septic|(?<!non.)reactive\b|\bgrew\b"
+    r"|cultures?\b.{0,20}(positive|growth)|(positive|growth).{0,20}cultures?\b|\bvir(us|al)\b|bacteri|neutropeni",
+    re.IGNORECASE,
+)
+
+_VACCINATED = re.compile(
+    r"(?:[\w-]+\s+){0,2}[\w-]*(?:vaccin|immuni[sz])\w*(?:\s+(?:against|for)\s+[\w-]+(?:\s+[a-d]\b)?)?", re.IGNORECASE
+)
+
+
+def tells_of_infection(text: str) -> bool:
+    """Whether an alert speaks of an infection: whoever is at the bedside asks whether it is over."""
+    known = (affirmed(of_the_patient(_VACCINATED.sub(" ", one))) for one in pieces(text))
+    return any(INFECTED.search(said) or _AGENT.search(said) for said in known)
