@@ -160,7 +160,7 @@ class Patient(Entry):
         if self.died_on is None and self.not_recorded.get("died_on"):
             return date.min  # a history tells of a death whose day nobody knows
         before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
-        days = [date.fromisoformat(day) for day in before if day]
+        days = [clock.kept_day(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
 
     @property

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic import wording
+from clinic.clock import Window, window_in
 from clinic.errors import Question
 from clinic.fields import Field, Range, Share, plain
 from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS
@@ -26,38 +28,106 @@ OF_OTHERS = {
 """What is expected of a container that came in; here DMSO is asked about with the run that freezes."""
 
 
-def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
-    """Return the latest moment that the protocol of a `clinic.products.models.Product` allows; None: it sets no end.
+def limit_of(product: Any, *, since: Window | None = None) -> Window | None:
+    """Return when the protocol of a `clinic.products.models.Product` ends its use; None: it sets no end.
 
-    Where the end of the collection is not recorded, fresh cells are counted from the safe side: from what is known of
-    the collection or the production before it (hazard H10). ``since``: that moment, of a container that is not stored
-    yet. What came in is taken for made by a run where it was cultured, since a table names no run.
+    Where a moment from which it counts is known in part, so is the end: at the first moment of the two the cells may be
+    too old, and after the last one they certainly are. Where the end of the collection is not recorded, fresh cells are
+    counted from the safe side: from what is known of the collection or the production before it (hazard H10).
+    ``since``: that moment, of a container that is not stored yet. What came in is taken for made by a run where it was
+    cultured, since a table names no run.
     """
     if product.judged_under is None:
         return None
-    return use_before(
-        product.judged_under.says,
-        made_by_run=product.run_id is not None or product.origin == "imported",
-        collected_at=product.collected_at or since or product.aged_from,
-        made_at=product.performed_at,
-        frozen_at=product.frozen_at or (product.performed_at if product.lies_frozen else None),
-        thawed_at=product.thawed_at,
-    )
+    made, frozen = window_in(product, "performed_at"), window_in(product, "frozen_at")
+    starts = {
+        "collected_at": window_in(product, "collected_at") or since or product.aged_from,
+        "made_at": made,
+        "frozen_at": frozen or (made if product.lies_frozen else None),
+        "thawed_at": window_in(product, "thawed_at"),
+    }
+    made_by_run = product.run_id is not None or product.origin == "imported"
+    ends = [
+        use_before(
+            product.judged_under.says,
+            made_by_run=made_by_run,
+            **{name: None if one is None else one[side] for name, one in starts.items()},
+        )
+        for side in (0, 1)
+    ]
+    return None if ends[0] is None or ends[1] is None else Window(ends[0], ends[1])
 
 
-def latest_stated(product: Any, *, since: datetime | None = None) -> datetime | None:
+def latest(product: Any) -> datetime | None:
+    """Return the moment at which a container may be too old by its protocol, the safe side; None: it sets no end."""
+    found = limit_of(product)
+    return None if found is None else found.first
+
+
+def end_of(product: Any) -> datetime | None:
+    """Return the moment at which a container expires: its “use before”, or its protocol's end where that is earlier.
+
+    A “use before” that somebody states counts where it may be right.
+    """
+    limit, stated = limit_of(product), product.expires_at
+    if limit is None or stated is None:
+        return stated if limit is None else limit.first
+    return min(stated, limit.last)
+
+
+def end_known(product: Any) -> str:
+    """Return how much is known of the end of a container, as `clinic.records.Entry.precision`; "": its minute."""
+    limit = limit_of(product)
+    stated = product.expires_at is not None and (limit is None or limit.first != product.expires_at)
+    return product.precision_of("expires_at") if stated or limit is None else known_of(limit)
+
+
+def end_text(product: Any) -> str:
+    """Return when a container expires, in words, no more of it than is known; "" where it has no end."""
+    return wording.moment(product.end, product.zone, product.end_known)
+
+
+def aged_from(product: Any) -> Window | None:
+    """Return what is known of when cells were collected, the earliest first, where no end of it is recorded."""
+    known = [moment for ask in product.begun_by if (moment := ask(product)) is not None]
+    return min(known, default=window_in(product, "performed_at"))
+
+
+def known_of(limit: Window) -> str:
+    """Return how much is known of an end by how far apart it can be; "": its minute."""
+    apart = limit.last - limit.first
+    if not apart:
+        return ""
+    return next((known for known, most in APART.items() if apart < most), "year")
+
+
+APART = {"day": timedelta(days=2), "month": timedelta(days=32)}
+"""Less than this lies between the first and the last moment of what is known to the day, and to the month."""
+
+
+def keep_to(product: Any, end: datetime | None, known: str) -> None:
+    """Write the end of a container down with how much is known of it."""
+    rest = {name: part for name, part in (product.precision or {}).items() if name != "expires_at"}
+    rest |= {"expires_at": known} if known and end is not None else {}
+    product.expires_at = end
+    if rest != (product.precision or {}):
+        product.precision = rest or None
+
+
+def limit_stated(product: Any, *, since: Window | None = None) -> Window | None:
     """Return the latest “use before” that somebody may write on cells that came from elsewhere; None: any.
 
-    As `latest`. Cells that the protocol freezes, and of which nothing says when they were frozen, are good for no
+    As `limit_of`. Cells that the protocol freezes, and of which nothing says when they were frozen, are good for no
     longer than if they had been frozen when they were made.
     """
-    end, version = latest(product, since=since), product.judged_under
+    end, version = limit_of(product, since=since), product.judged_under
     if end is not None or version is None or product.thawed_at is not None:
         return end
-    made, days = product.performed_at or product.collected_at or since or product.aged_from, version.says.expiry
-    if made is None or days.frozen_days is None or "cryopreserve" not in version.says.manipulations:
+    made = window_in(product, "performed_at") or window_in(product, "collected_at") or since or product.aged_from
+    days = version.says.expiry.frozen_days
+    if made is None or days is None or "cryopreserve" not in version.says.manipulations:
         return None
-    return made + timedelta(days=days.frozen_days)
+    return Window(made.first + timedelta(days=days), made.last + timedelta(days=days))
 
 
 def first_end(ends: Iterable[datetime | None]) -> datetime | None:
