@@ -180,6 +180,12 @@ def kept_day(text: str) -> date:
     return date.fromisoformat(f"{text.rstrip('~')}-01-01"[:10])
 
 
+def years_on(born: Span, on: date) -> tuple[int, int]:
+    """Return the least and the most whole years that somebody can be on a day; the same where they are known."""
+    least, most = (on.year - day.year - ((on.month, on.day) < (day.month, day.day)) for day in (born.last, born.first))
+    return max(0, least), max(0, most)
+
+
 def span_in(row: Any, name: str, zone: str) -> Span | None:
     """Return when a day or moment of a record can have been."""
     return span(getattr(row, name), row.precision_of(name), zone)

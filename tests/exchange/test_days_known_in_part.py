@@ -115,3 +115,17 @@ def test_an_onset_is_before_the_first_procedure_only_where_all_of_its_month_is(t
     report = more("events", onset | {"event.performed_at": "2020-04"}, refused=True)
     assert "8 May 2020" in str(report.problems[0])
     assert "rule 68" in str(report.problems[0])
+
+
+@pytest.mark.rule(11, by="import")
+@pytest.mark.parametrize(("first", "second", "asked"), [
+    ("1980", "1980-05-03", True), ("1980-05-03", "1980", True), ("1980-05", "1980-05-03", True),
+    ("1980", "1981-05-03", False), ("1980-05", "1980-06", False), ("1980", "1980", True),
+])  # fmt: skip
+def test_who_may_be_registered_already_is_asked_of_birth_dates_known_in_part(take, first, second, asked):
+    take({"patient.birth_date": first})
+    report = take({"patient.birth_date": second, "patient.record_number": "NEW-1"}, {"patient.birth_date": first,
+                  "patient.record_number": "NEW-2", "patient.family_name": "Brandt"})  # fmt: skip
+    notes = [str(one) for one in report.notes if "may be the same patient" in str(one)]
+    assert len(notes) == int(asked), report.notes
+    assert not [one for one in notes if "1 Jan 1980" in one or "1 May 1980" in one], "no day is made up"
