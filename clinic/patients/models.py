@@ -195,8 +195,9 @@ class Patient(Entry):
 
     def ages_on(self, day: date) -> tuple[int | None, int | None]:
         """Return the least and the most years on a day: they may differ where the birth date is known in part."""
-        born = clock.span(self.birth_date, self.precision_of("birth_date"))
-        return (None, None) if born is None else clock.years_on(born, day)
+        known, oldest = self.precision_of("birth_date"), self.age_on(day)
+        born = clock.span(self.birth_date, known) if known else None
+        return (oldest, oldest) if born is None else clock.years_on(born, day)
 
     @property
     def of_age_from(self) -> list[date]:

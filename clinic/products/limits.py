@@ -46,16 +46,14 @@ def limit_of(product: Any, *, since: Window | None = None) -> Window | None:
         "frozen_at": frozen or (made if product.lies_frozen else None),
         "thawed_at": window_in(product, "thawed_at"),
     }
-    made_by_run = product.run_id is not None or product.origin == "imported"
-    ends = [
-        use_before(
-            product.judged_under.says,
-            made_by_run=made_by_run,
-            **{name: None if one is None else one[side] for name, one in starts.items()},
-        )
-        for side in (0, 1)
-    ]
-    return None if ends[0] is None or ends[1] is None else Window(ends[0], ends[1])
+    first: dict[str, datetime | None] = {}
+    last: dict[str, datetime | None] = {}
+    for name, one in starts.items():
+        first[name], last[name] = (None, None) if one is None else one
+    says, made_by_run = product.judged_under.says, product.run_id is not None or product.origin == "imported"
+    begins = use_before(says, made_by_run=made_by_run, **first)
+    ends = use_before(says, made_by_run=made_by_run, **last) if last != first else begins
+    return None if begins is None or ends is None else Window(begins, ends)
 
 
 def latest(product: Any) -> datetime | None:
@@ -79,7 +77,9 @@ def end_known(product: Any) -> str:
     """Return how much is known of the end of a container, as `clinic.records.Entry.precision`; "": its minute."""
     limit = limit_of(product)
     stated = product.expires_at is not None and (limit is None or limit.first != product.expires_at)
-    return product.precision_of("expires_at") if stated or limit is None else known_of(limit)
+    if stated or limit is None:
+        return product.precision_of("expires_at")
+    return "" if limit.first == limit.last else known_of(limit)
 
 
 def end_text(product: Any) -> str:
@@ -107,9 +107,11 @@ APART = {"day": timedelta(days=2), "month": timedelta(days=32)}
 
 def keep_to(product: Any, end: datetime | None, known: str) -> None:
     """Write the end of a container down with how much is known of it."""
-    rest = {name: part for name, part in (product.precision or {}).items() if name != "expires_at"}
-    rest |= {"expires_at": known} if known and end is not None else {}
     product.expires_at = end
+    rest = dict(product.precision or {})
+    rest.pop("expires_at", None)
+    if known and end is not None:
+        rest["expires_at"] = known
     if rest != (product.precision or {}):
         product.precision = rest or None
 
