@@ -149,6 +149,43 @@ def span(value: date | None, precision: str = "", zone: str = "Etc/UTC") -> Span
     return Span(first, first)
 
 
+class Window(NamedTuple):
+    """The first and the last moment at which something can have been; the same where its moment is known."""
+
+    first: datetime
+    last: datetime
+
+
+def window(moment: datetime, precision: str, zone: str) -> Window:
+    """Return when a moment of which only the day, month or year is known can have been; "": itself."""
+    found = span(moment, precision, zone) if precision else None
+    return (
+        Window(moment, moment)
+        if found is None
+        else Window(start_of(found.first, zone), last_moment_of(found.last, zone))
+    )
+
+
+def window_in(row: Any, name: str) -> Window | None:
+    """Return when a moment of a record can have been; None where it has none."""
+    value = getattr(row, name)
+    if value is None:
+        return None
+    known = row.precision_of(name)
+    return window(value, known, row.zone) if known else Window(value, value)
+
+
+def kept_day(text: str) -> date:
+    """Return the day of a day or moment as an amendment keeps it, the first one where its month or year was known."""
+    return date.fromisoformat(f"{text.rstrip('~')}-01-01"[:10])
+
+
+def years_on(born: Span, on: date) -> tuple[int, int]:
+    """Return the least and the most whole years that somebody can be on a day; the same where they are known."""
+    least, most = (on.year - day.year - ((on.month, on.day) < (day.month, day.day)) for day in (born.last, born.first))
+    return max(0, least), max(0, most)
+
+
 def span_in(row: Any, name: str, zone: str) -> Span | None:
     """Return when a day or moment of a record can have been."""
     return span(getattr(row, name), row.precision_of(name), zone)

@@ -217,21 +217,17 @@ class IntegerField(FactField):
 
 
 class SelectField(FactField, wtforms_choices.SelectFieldBase):
-    """One of a list: radios where they are few, a select where they are many or ``listed`` is set.
-
-    ``unoffered``: what is said to a choice that is not offered, where a rule says which are.
-    """
+    """One of a list: radios where few, a select where many or ``listed``. ``unoffered`` is said to any other choice."""
 
     widget = Select()
     drawn = ""
 
     def __init__(
-        self, label: str | None = None, validators: Any = None, *, listed: bool = False, unoffered: str = "",
-        **options: Any,
-    ) -> None:  # fmt: skip
+        self, label: str | None = None, validators: Any = None, *, listed: bool = False, unoffered: str = "", **own: Any
+    ) -> None:
         self.choices: list[Any] = []
         self.listed, self.unoffered = listed, unoffered
-        super().__init__(label, validators, **options)
+        super().__init__(label, validators, **own)
         if self.fact.choices is not None:
             self.offer(self.fact.choices.items())
 

@@ -173,7 +173,8 @@ def quantity(value: Decimal | int | None, unit: str = "") -> str:
     """Return a figure as it was recorded, all its digits kept, with its unit."""
     if value is None:
         return NOT_RECORDED
-    return _with_unit(*_scaled(Decimal(value), unit))
+    figure = Decimal(value)
+    return _with_unit(*_scaled(figure, unit)) if POWER.search(unit) else _with_unit(figure, unit)
 
 
 def _with_unit(value: Decimal, unit: str) -> str:

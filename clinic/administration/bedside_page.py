@@ -151,6 +151,10 @@ def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
         return []
     limit = course.says.expiry.thaw_minutes
     end, label = product.end, "Time left"
+    if end is not None and product.end_known:
+        until = wording.moment(end, product.zone, product.end_known)
+        last = {"label": "Use before", "value": until, "small": "", "note": "", "due": None, "over": end <= at}
+        return [_dose(product, course, at), _where(product, course), last]
     if product.thawed_at is not None and limit:
         end, label = product.thawed_at + timedelta(minutes=limit), "Time left after thaw"
     found = [_dose(product, course, at), _where(product, course)]

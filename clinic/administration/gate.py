@@ -237,7 +237,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         verdict.fine("Not expired", 50, "only the limit after thaw" if end else "no end")  # the thaw is judged below
     else:
         zone = bedside.by.site.zone if bedside.by else "Etc/UTC"
-        here, over = clock.said(at, zone), clock.said(end, zone)
+        here, over = clock.said(at, zone), clock.said(end, zone, product.end_known)
         verdict.judge("Not expired", 50, at < end, f"The product expired {_since(at - end)} ago.", here, over)
     thaw(verdict, bedside.course, product, at)
 

@@ -178,7 +178,9 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
         found.append(f"{last.headline()}: recorded, not signed.")
     found += [f"{said}." for said in out_of_limits(records, product)]
     if product.end is not None and given.performed_at is not None and product.end < given.performed_at:
-        found.append(f"The use-before was {wording.moment(product.end, records.zone)}, before the start.")
+        found.append(
+            f"The use-before was {wording.moment(product.end, records.zone, product.end_known)}, before the start."
+        )
     found += [one.because for one in unanswered(records, product)]
     waits = doubted_weight(records, at) if records.course.says.dose.per_kg else None
     found += [unconfirmed_weight(records, waits)] if waits is not None else []

@@ -35,7 +35,7 @@ class ConsentForm(form_for(Consent)):
         self.prefill("scope", "treatment" if not patient.consents else None)
         running_now = [course for course in patient.courses if course.stop is None]
         self._place([course for course in running_now if course.protocol_version_id == last])
-        adult = (patient.age_on(clock.today(self.zone)) or 0) >= 18
+        adult = (patient.ages_on(clock.today(self.zone))[0] or 0) >= 18
         self.prefill("signer", "patient" if adult else None)
         names = (patient.given_names, patient.family_name)
         self.prefill("signer_name", " ".join(name for name in names if name) if adult else None, "prefilled: patient")

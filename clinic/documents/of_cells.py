@@ -44,7 +44,7 @@ def identity(source: Source, product: Product) -> Block:
         ("Chain of identity", course.chain_of_identity if course is not None else "", ""),
         ("Amount", exact_amount(product), ""),
         ("Volume", quantity(product.volume, "mL"), ""),
-        ("Use before", wording.moment(product.end, source.zone), ""),
+        ("Use before", wording.moment(product.end, source.zone, product.end_known), ""),
     ]
     return Block(facts=[line for line in lines if line[1]])
 

@@ -64,7 +64,7 @@ def refusals(records: CourseRecords, act: Any) -> list[Blocked]:
             found += [one for one in step.forbidden(records, moment) if not was_on_paper(one, records, moment)]
     for product in _cells(act):
         if product.expired(moment):
-            ended = wording.moment(product.expires_at, records.zone)
+            ended = wording.moment(product.end, records.zone, product.end_known)
             found.append(Blocked(rule=50, because=f"{product.name} expired: use before {ended}."))
         if decided := stopped_by(known_then(records, product, moment), product, moment):
             found.append(Blocked(rule=50, because=decided))

@@ -121,7 +121,7 @@ def _run_reasons(course: Treatment, form: Any, when: datetime) -> list[Blocked]:
         if not isinstance(product, Product):
             continue
         if product.expired(when):
-            ended = wording.moment(product.expires_at, records.zone)
+            ended = wording.moment(product.end, records.zone, product.end_known)
             found.append(Blocked(rule=50, because=f"{product.name} expired: use before {ended}."))
         known = known_then(records, product, when)
         decided = stopped_by(known, product, when)

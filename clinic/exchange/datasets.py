@@ -303,8 +303,9 @@ DESCRIBED = {
     "list": "separated by ;",
     "choices": "separated by ;, none where none of them applies; empty: not recorded",
     "map": "key: value, separated by ;",
-    "age": "whole years; research variant only",
-    "shifted": "ISO 8601 day; all days of one patient are shifted by the same secret number of days",
+    "age": "whole years; 43/44 where the birth date is known in part; research variant only",
+    "shifted": "ISO 8601 day; all days of one patient are shifted by the same secret number of days; 2020-03/2020-04, "
+    "2019/2020: in one of these months or years, where no more than the month or year is known",
     "shifted signature": "ISO 8601 day, shifted like all days of the patient; empty: not signed",
     "number": "",
     "text": "",

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from clinic import wording
+from clinic.clock import part_of, span
 from clinic.exchange.parse_cell import NONE
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Sign(str):
 OLDEST_TOLD = 90
 COMPARATOR = "comparator"
 NO_SHIFT = timedelta()
+MONTH, YEAR = timedelta(days=30), timedelta(days=365)
+"""How many days the last one of the longest month and year comes after the first."""
 NOTHING_BESIDES: dict[str, Any] = {"signers": [], "signed": None, "amended": "no"}
 
 
@@ -53,17 +56,45 @@ def value_of(column: Column, value: Any, around: Around) -> Any:
         return Sign(value)
     known = around.precision.get(column.key)
     if known and column.kind == "shifted":
-        return _shifted(value, around, known)
+        return _shifted_part(value, around, known)
+    if known and column.kind == "age":
+        return _ages(value, around, known)
     if known and value is not None and column.kind in {"moment", "wall", "day"}:
         return wording.iso(value, around.zone, known)
     return _READ[column.kind](value, around) if column.kind in _READ else _plain(value)
 
 
 def _shifted(value: date | None, around: Around, known: str = "day") -> str | None:
-    """Return a day, or the day of a moment, moved by the patient's own number of days; no more of it than is known."""
+    """Return a day, or the day of a moment, moved by the patient's own number of days."""
     if isinstance(value, datetime):  # an evening stays one across the summer hour
         value = value.astimezone(around.clock)
     return wording.iso(value - around.shift, around.zone, known) if value else None
+
+
+def _shifted_part(value: date | None, around: Around, known: str) -> str | None:
+    """Return the months or years in which a moved day can lie of which the month or year is known: 2020-03/2020-04.
+
+    A month that is moved lies in two or three. They follow from the first of these alone, however the month lay in
+    them: who reads them learns nothing of the number of days.
+    """
+    size = {"month": 7, "year": 4}.get(part_of(known))
+    found = span(value, known, around.zone)
+    if found is None or size is None or not around.shift:
+        return _shifted(value, around, known)
+    first = found.first - around.shift
+    ends = span(first, part_of(known))
+    last = (ends.last if ends is not None else first) + (MONTH if size == 7 else YEAR)
+    about = "~" if known != part_of(known) else ""
+    return "/".join(f"{on.isoformat()[:size]}{about}" for on in (first, last))
+
+
+def _ages(born: date | None, around: Around, known: str) -> int | str | None:
+    """Return the age of somebody whose birth date is known in part: both, where it can be two, 43/44."""
+    found = span(born, known, around.zone)
+    if found is None:
+        return None
+    ages = sorted({max(0, _age(day, around.on) or 0) for day in found})
+    return ages[0] if len(ages) == 1 else "/".join(map(str, ages))
 
 
 def _list(value: Any) -> Any:

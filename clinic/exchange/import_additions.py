@@ -20,6 +20,7 @@ from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_known import contradictions, visit_key
 from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import Slot
+from clinic.exchange.import_visits import dated
 from clinic.followup.adverse_events import may_be_serious
 from clinic.followup.models import MADE
 from clinic.patients.models import Patient, has_died
@@ -170,7 +171,7 @@ class FurtherScores(Addition):
             return
         of_course = {"treatment": course, "treatment_id": course.id}
         wanted = [one for one in self.given if one.part == "score" and self._scored(one)]
-        took_place = wanted or self.text_of(Slot(part="visit", name="performed_at")) is not None
+        took_place = wanted or dated(self, "")
         day = self.text_of(Slot(part="visit", name="course_day"))
         name = f"Day {day}" if day else "Visit"
         visit = self.make("visit", "", name=name, made="made" if took_place else None, **of_course)

@@ -38,8 +38,14 @@ def visits_to_come(records: Iterable[Any], course: Any, patient: Any, *, by: Use
 
 
 def is_that(plan: PlannedVisit, visit: FollowUpVisit, zone: str) -> bool:
-    """Whether a visit is the planned one: by its name, or because it was made in its window."""
+    """Whether a visit is the planned one: by its name, or because it was made in its window.
+
+    One that is known by the day of its course alone is taken for made on that day after the first cells.
+    """
     if (visit.name or "").casefold() == plan.name.casefold():
         return True
     on = day_in(visit, "performed_at", zone)
+    if visit.performed_at is None and visit.course_day is not None and plan.administration_id is None:
+        known = clock.shifted(clock.Span(plan.day_zero, plan.day_zero), visit.course_day)
+        on = None if known is None else known.day
     return on is not None and plan.opens_on <= on <= plan.closes_on

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ASK = "row.patient"
 """Under which name the mapping says that such a row is a patient."""
-KEY = "patient.record_number"
+KEY, ROW_KEY = "patient.record_number", "row.key"
 NAMES = ("patient.family_name", "patient.given_names")
 WHO = (*NAMES, "patient.birth_date", "patient.sex")
 """What tells who a patient is, beside the record number."""
@@ -38,7 +38,8 @@ SAID = (
     "quelle|anmerkung|anmerkungen|legende|fußnote|hinweis|bemerkung|abkürzungen|stand"
 )
 FOOTER = re.compile(
-    rf"\(?(?:(?:{SAID})\s*[:=].*|(?:{SAID})\W*|(?:{RECKONED}|anzahl)[\s(]+[^\d\s].*|n\s*=.*)|[*†‡§¹²³]+\s*[^\W\d_]{{3}}.*"
+    rf"\(?(?:(?:{SAID})\s*[:=].*|(?:{SAID})\W*|(?:{RECKONED}|anzahl)[\s(]+\S.*|n\s*=.*|\d[\d.,]*\s+(?:in\s+)?"
+    rf"(?:{RECKONED})\W*)|[*†‡§¹²³]+\s*[^\W\d_]{{3}}.*"
     r"|[*†‡§¹²³]+\s*p\b.*|[a-z*]\)\s.*",
     re.DOTALL,
 )
@@ -65,10 +66,12 @@ def footer_faults(table: Table, mapping: Mapping, notes: list[str]) -> list[Faul
 
 def _faults(table: Table, mapping: Mapping) -> Iterator[Fault]:
     who = {name: said for to in WHO for name, said in _columns(mapping, to).items()}
+    rows = _columns(mapping, ROW_KEY)
     keys, names = _columns(mapping, KEY), {name: said for to in NAMES for name, said in _columns(mapping, to).items()}
     some = who and any(_told(cells, who) for _number, (_row, cells) in table.rows.numbered())
     for _number, (row, cells) in table.rows.numbered():
         key = next(iter(_told(cells, keys).items()), None)
+        own = next((at for at in _told(cells, rows).items() if is_footer(at[1])), None)
         if some and not _told(cells, who):
             column, text = key or next(((name, text) for name, text in cells.items() if text), ("", ""))
             if text:
@@ -76,6 +79,9 @@ def _faults(table: Table, mapping: Mapping) -> Iterator[Fault]:
             continue
         if key is not None and is_footer(key[1]):
             yield _asked(row, *key, "the record number of a patient: this looks like a total or a footnote")
+            continue
+        if own is not None:
+            yield _asked(row, *own, "the key of the row of a patient: this looks like a total or a footnote")
             continue
         if (
             key is None

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from clinic.administration.amounts import lies_in, worked_out
 from clinic.administration.known_facts import allergy_conflicts, components, not_understood
 from clinic.administration.placing import misplaced, words_of
-from clinic.clock import is_later
+from clinic.clock import is_later, window_in
 from clinic.course_records import CourseRecords
 from clinic.exchange.import_checks import Fault, after
 from clinic.exchange.import_targets import Slot
@@ -167,12 +167,13 @@ def _against(given: Any, product: Any, zone: str) -> Iterator[Against]:
     if not by_thaw and after(given, "performed_at", product, "expires_at", zone):
         ends = moment(product.expires_at, zone, product.precision_of("expires_at"))
         yield Against("performed_at", 50, f"a moment before the cells expired, {ends}")
-    known = not (given.precision_of("performed_at") or product.precision_of("thawed_at"))
-    if limit and known and given.performed_at is not None and product.thawed_at is not None:
-        minutes = (given.performed_at - product.thawed_at) / timedelta(minutes=1)
+    began, thawed = window_in(given, "performed_at"), window_in(product, "thawed_at")
+    if limit and began is not None and thawed is not None:
+        minutes = (began.first - thawed.last) / timedelta(minutes=1)
         if minutes > limit:
-            said = f"a start within {limit} minutes of the thaw, not {int(minutes)}"
-            yield Against("performed_at", 54, said)
+            exact = began.first == began.last and thawed.first == thawed.last
+            more = f", not {int(minutes)}" if exact else ""
+            yield Against("performed_at", 54, f"a start within {limit} minutes of the thaw{more}")
     if route is None or (given.body_site is not None and given.body_site not in route.sites):
         return
     other = misplaced(course, given.route, given.body_site, given.side)

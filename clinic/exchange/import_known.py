@@ -95,12 +95,13 @@ class Known:
 
     def by_key(self, model: type[Any], key: str) -> Any:
         """Return the first record of a kind that the row with a key of the same source became."""
-        named = f"{self.mapping.source}: {key}"
-        apart = f"{self.mapping.source}: further-courses: {key}"
-        for one in known_rows(self.session, self.by.site_id, ImportedRow.source_key, [named, apart]).values():
-            ids = [record for record in one.records if record.startswith(model.KIND)]
-            if ids:
-                return self.session.get(model, ids[0])
+        for written in [key, f"{key}.0"] if key.isdecimal() else [key]:  # as whole numbers once were kept
+            named = f"{self.mapping.source}: {written}"
+            apart = f"{self.mapping.source}: further-courses: {written}"
+            for one in known_rows(self.session, self.by.site_id, ImportedRow.source_key, [named, apart]).values():
+                ids = [record for record in one.records if record.startswith(model.KIND)]
+                if ids:
+                    return self.session.get(model, ids[0])
         return None
 
     def by_identity(self, chain: str) -> Treatment | None:

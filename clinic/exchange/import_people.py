@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from clinic.exchange.import_targets import Slot
 from clinic.patients.donor_likeness import alike, described
 from clinic.patients.donors import Donor
+from clinic.patients.lookalikes import born_of, known_of_birth, may_agree
 from clinic.patients.models import Patient
 from clinic.patients.names import name_key
 from clinic.wording import born, person
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from clinic.clock import Span
     from clinic.exchange.import_checks import Fault
 
 
@@ -72,6 +75,10 @@ class Alike(str):
         return found
 
 
+Seen = tuple[str, str]
+"""Somebody who is known, in words, and her or his id; "" of the same table."""
+MOST_BIRTHS = 1_000
+"""Birth dates of one name that one known in part is compared with."""
 MOST_ALIKE = 3
 """People of one name and birth date that a patient of a table is compared with."""
 NAME_SHOWN = 80
@@ -82,36 +89,52 @@ def _short(name: str) -> str:
 
 
 class KnownPeople:
-    """The patients of a site, read once: by name as it sounds and birth date."""
+    """The patients of a site, read once: by name as it sounds and birth date.
+
+    Where a birth date is known in part, all of the name are compared whose birth date can be the same.
+    """
 
     def __init__(self, session: Session, site_id: str) -> None:
         columns = (
             Patient.name_key, Patient.birth_date, Patient.family_name, Patient.given_names, Patient.record_number,
-            Patient.id,
+            Patient.id, Patient.precision,
         )  # fmt: skip
         rows = session.execute(select(*columns).where(Patient.site_id == site_id, Patient.name_key != ""))
-        self.patients: dict[Any, list[tuple[str, str]]] = {}
+        self.patients: dict[tuple[str, Span | None], list[Seen]] = {}
+        self.births: dict[str, dict[Span, None]] = {}
+        self.in_part: dict[str, dict[Span, None]] = {}
         for row in rows:
-            said = f"{person(row.family_name, row.given_names)}, {born(row.birth_date)}, {row.record_number}"
-            self._keep((row.name_key, row.birth_date), said, row.id)
+            when = born(row.birth_date, known_of_birth(row))
+            said = f"{person(row.family_name, row.given_names)}, {when}, {row.record_number}"
+            self._keep(row.name_key, born_of(row), (said, row.id))
 
     def learn(self, row: int, records: Iterable[Patient]) -> None:
         """Know the people of a row too, so that a later row of the same table is told that it may be one of them."""
         for one in records:
-            key = (name_key(one.family_name, one.given_names), one.birth_date)
-            if one.birth_date is not None and key[0]:  # whoever has no name is like nobody
-                self._keep(key, f"{_short(one.display_name)} of row {row}", "")
+            name = name_key(one.family_name, one.given_names)
+            if one.birth_date is not None and name:  # whoever has no name is like nobody
+                self._keep(name, born_of(one), (f"{_short(one.display_name)} of row {row}", ""))
 
-    def _keep(self, key: Any, said: str, patient_id: str) -> None:
-        known = self.patients.setdefault(key, [])
+    def _keep(self, name: str, birth: Span | None, seen: Seen) -> None:
+        known = self.patients.setdefault((name, birth), [])
         if len(known) < MOST_ALIKE:  # who bears the name of all others is compared with some of them
-            known.append((said, patient_id))
+            known.append(seen)
+        if birth is not None:
+            self.births.setdefault(name, {})[birth] = None
+            if birth.day is None:
+                self.in_part.setdefault(name, {})[birth] = None
 
-    def like(self, record: Patient) -> list[tuple[str, str]]:
+    def like(self, record: Patient) -> list[Seen]:
         """Return in words who may be the same person as a patient of the table, each with the id of who is known."""
-        if record.birth_date is None:
+        name, birth = name_key(record.family_name, record.given_names), born_of(record)
+        if birth is None:
             return []
-        return self.patients.get((name_key(record.family_name, record.given_names), record.birth_date), [])
+        found = list(self.patients.get((name, birth), ()))
+        others = self.in_part if birth.day is not None else self.births
+        for other in islice(others.get(name, ()), MOST_BIRTHS):
+            if other != birth and may_agree(birth, other):
+                found += self.patients[name, other]
+        return found[:MOST_ALIKE]
 
 
 def similar_people(known: KnownPeople, row: int, records: Iterable[Any]) -> Iterator[str]:

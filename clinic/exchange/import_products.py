@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
-from clinic.clock import is_later
+from clinic.clock import is_later, window_in
 from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_given import Against, asked
 from clinic.exchange.import_targets import SAMPLED, Slot
-from clinic.products.limits import latest_stated
+from clinic.products.limits import known_of, limit_stated
 from clinic.products.what_cells import tissue_words, tissues_for, type_words
 from clinic.protocols.catalogues import QC_TESTS, within
 from clinic.protocols.cells import given_types, on_the_way
@@ -85,14 +85,20 @@ def _end(history: Any, harvest: Any, product: Any) -> list[Fault]:
         product.collected_at = harvest.ended_at
         if known := harvest.precision_of("ended_at"):
             product.precision = (product.precision or {}) | {"collected_at": known}
-    end, told, stated = latest_stated(product, since=harvest.performed_at), history.given.get(ENDS), product.expires_at
+    end, told = limit_stated(product, since=window_in(harvest, "performed_at")), history.given.get(ENDS)
+    stated = window_in(product, "expires_at")
     if end is None:
         return []
-    if told is None or told.text is None or stated is None or stated <= end or product.thawed_at is not None:
-        product.expires_at = min(stated or end, end)
+    if told is None or told.text is None or stated is None:
+        product.keep_to_expiry((end.first, known_of(end)))
+        return []
+    if stated.first <= end.last:
+        return []
+    if product.thawed_at is not None:
+        product.keep_to_expiry((end.first, known_of(end)))
         return []
     frozen = "" if product.was_frozen else "; of frozen cells the row says when they were frozen"
-    ends = moment(end, history.by.site.zone)
+    ends = moment(end.last, history.by.site.zone, known_of(end))
     return [history.fault(ENDS, f"no later moment than {ends}, as the protocol allows{frozen} (rule 50)")]
 
 

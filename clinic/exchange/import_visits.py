@@ -30,7 +30,7 @@ def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any
         missing = [one for one in scores if due and one not in there and _due(history, one, name, day, told=bool(told))]
         if not told and not missing:
             continue
-        took_place = there or history.text_of(Slot(part="visit", key=key, name="performed_at")) is not None
+        took_place = there or dated(history, key)
         visit = history.make(
             "visit", key, name=name, course_day=course_day, made="made" if took_place else None, **of_course
         )
@@ -47,6 +47,13 @@ def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any
     named = [(Slot(part="visit", key=slot.key, name="name"), visit) for slot, visit in made]
     history.problems += doubled(history, named, first_day(history))
     return made
+
+
+def dated(history: Any, key: str) -> bool:
+    """Whether a row says on which day a visit took place: a date, or in a cell of its own a day of the course."""
+    slots = [Slot(part="visit", key=key, name=name) for name in ("performed_at", "course_day")]
+    on, day = (history.given.get(one) for one in slots)
+    return bool(on and on.text is not None) or bool(day and day.text is not None and day.cell and not day.idle)
 
 
 def _due(history: Any, wanted: Slot, name: str, day: date | None, *, told: bool) -> bool:

@@ -26,6 +26,7 @@ from clinic.exchange.import_course import History
 from clinic.exchange.import_days import day_faults
 from clinic.exchange.import_footers import footer_faults
 from clinic.exchange.import_headings import heading_faults
+from clinic.exchange.import_keys import as_whole, key_faults, key_notes, whole_columns
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
 from clinic.exchange.import_repeats import Repeats
@@ -85,6 +86,7 @@ class Job:
     progress: Callable[[int, int], None]
 
     wide: TableWide = field(default_factory=TableWide)
+    whole: frozenset[str] = frozenset()
 
     def batch(self) -> ImportBatch:
         """Return the import as a record, which counts nothing yet."""
@@ -111,8 +113,8 @@ class Job:
         known, maker = Known(self.session, self.by, self.mapping, self.wide), ADDITIONS.get(self.mapping.kind, History)
         for numbered in pieces(self.table.rows.numbered()):
             made = []
-            for number, (row, cells) in numbered:
-                problems: list[Fault] = []
+            for number, (row, written) in numbered:
+                problems, cells = list[Fault](), as_whole(written, self.whole)
                 given = import_rows.given(row, number, cells, self.mapping, problems)
                 history = maker(
                     row=row, given=told.kept(given), by=self.by, at=self.at, note=self.mapping.source,
@@ -193,6 +195,9 @@ def _taken_in(job: Job, *, alone: bool) -> bool:
         return True
     report.problems += cell_faults(job.table, job.mapping)
     report.problems += footer_faults(job.table, job.mapping, report.notes)
+    job.whole = whole_columns(job.table, job.mapping)
+    report.notes += key_notes(sorted(job.whole))
+    report.problems += key_faults(job.table, job.mapping, job.whole)
     waiting = Waiting(session, job.batch(), job.at)
     with session.no_autoflush:
         _check(job, waiting)

@@ -29,6 +29,7 @@ recipient_age_int = "recipient_age says it"
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -94,6 +95,11 @@ class Target(Part):
         for pattern in date_patterns(said):
             date_pattern(pattern)
         return said
+
+    @field_validator("factor", mode="before")
+    @classmethod
+    def _figure(cls, factor: object) -> object:
+        return format(Decimal(repr(factor)), "f") if isinstance(factor, float) else factor
 
     @field_validator("factor")
     @classmethod
@@ -220,6 +226,8 @@ def _recorded(said: Any) -> Any:
         if "\0" in said:
             raise ValueError("a text contains a character that cannot be stored (U+0000)")
         return wording.recorded(said)
+    if isinstance(said, int) and not isinstance(said, bool):
+        return str(said)  # who writes sheet = 2 or missing = [-9] means that text
     if isinstance(said, dict):
         return {_recorded(name): _recorded(one) for name, one in said.items()}
     return [_recorded(one) for one in said] if isinstance(said, list | tuple) else said

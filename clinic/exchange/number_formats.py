@@ -43,6 +43,7 @@ BEFORE = frozenset({"%", "kg", "g", "mg", "µg", "lb", "lbs", "oz", "st", "ml", 
 """Units that count in front of a figure too; other words there, as of a number of a patient, are no units."""
 
 
+DASHES = "-−–— "
 HIDDEN, OTHERWISE = "hidden by its format", "shown as"
 NOT_READ = re.compile(rf"\S+ \((?:{HIDDEN}|{OTHERWISE} .+)\)", re.DOTALL)
 """How a number is told of which the cell shows nothing, or other digits."""
@@ -200,6 +201,8 @@ def shown(value: float, code: str) -> str | None:
     else:
         text = _written(figure, section, negative=negative)
     plain = format(held.normalize() + 0, "f")
+    if held == 0 and text and not text.strip(DASHES):  # accounts write 0 as a dash
+        return None
     if not text:
         return f"{plain} ({HIDDEN})"
     if (read := _read(text)) is not None and read != figure:

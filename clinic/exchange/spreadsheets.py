@@ -10,7 +10,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import Counter
+from contextlib import suppress
+from posixpath import normpath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -31,6 +34,7 @@ MOST_SPREAD = 48 * 1024 * 1024
 PIECE = 64 * 1024
 LOCAL_HEADER = struct.Struct("<26xHH")
 FIRST = (STYLES, TEXTS)
+MARKED_UTF_8 = 0x800
 XML = (".xml", ".rels", ".vml")
 
 
@@ -73,12 +77,17 @@ def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Sheet
         if number is None:
             raise RuleBroken(f"{path.name} has no sheet “{name}”. Its sheets: {', '.join(book.sheet_names)}.")
         sheet = book.get_sheet_by_index(number)
-        seen = measured.get(_part_of(path, book.sheet_names[number]), Measured({}))
+        part = plain_name(_part_of(path, book.sheet_names[number]))
+        if part not in measured:  # else a unit that its cells show would be lost
+            raise BadZipFile("its parts are named in an unusual way")
+        seen = measured[part]
         merged = tuple(
             (r + 1, c + 1, below + 1, right + 1) for (r, c), (below, right) in sheet.merged_cell_ranges or ()
         )
     except (*UNREADABLE, expat.ExpatError, zlib.error, struct.error) as fault:
-        raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
+        raise RuleBroken(
+            f"{path.name} cannot be read as a spreadsheet: {fault}. Open it in a spreadsheet program and save it again."
+        ) from fault
     before = [""] * (sheet.start[1] if sheet.start else 0)
     rows = ([*before, *row] for row in sheet.iter_rows())
     others = tuple(one for place, one in enumerate(book.sheet_names) if place != number)
@@ -132,6 +141,21 @@ def _part_of(path: Path, name: str) -> str:
     return ""
 
 
+def plain_name(name: str) -> str:
+    """Return the name of a part in one way, however a link writes it."""
+    return normpath(unquote(name).replace("\\", "/")).casefold()
+
+
+def _names_of(part: ZipInfo) -> set[str]:
+    """Return what a part may be called: a name without a mark that it is UTF-8 was read as if a DOS had written it."""
+    found = {part.filename}
+    if not part.flag_bits & MARKED_UTF_8 and not part.filename.isascii():
+        for encoding in ("utf-8", "windows-1252"):
+            with suppress(UnicodeError):
+                found.add(part.filename.encode("cp437").decode(encoding))
+    return {plain_name(name) for name in found}
+
+
 def _elements(xml: bytes) -> list[tuple[str, dict[str, str]]]:
     """Return the elements of a part that was measured before, each with its attributes."""
     found: list[tuple[str, dict[str, str]]] = []
@@ -171,7 +195,7 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, Measure
             look = extent.look if part.filename.lower().endswith(XML) else _ignore
             left -= _unpack(file, part, left, look)
             hidden = Hidden(tuple(sorted(extent.hidden_rows)), tuple(extent.hidden_columns))
-            found[part.filename] = Measured(extent.errors, extent.formatted, hidden)
+            found |= dict.fromkeys(_names_of(part), Measured(extent.errors, extent.formatted, hidden))
             lengths += extent.lengths
             named.append(extent.named)
             if left < 0:

@@ -26,6 +26,8 @@ RESEARCH = {
     "people": {"research": True, "named": False},
 }
 """What asks for the copy without names, and what for the one with them; anything else is refused, not guessed."""
+KEPT = frozenset({"from", "to", "research"})
+"""What the links of the page keep of the choice."""
 bp = Blueprint("exchange", __name__, template_folder="templates")
 
 
@@ -57,11 +59,7 @@ def _asked() -> tuple[Choice, str]:
 def index() -> Answer:
     """List the data sets with how many rows each has, and the ways to take them out."""
     choice, wrong = _asked()
-    told = (
-        {}
-        if wrong
-        else {key: value for key, value in request.args.items() if value and key in {"from", "to", "research"}}
-    )
+    told = {key: value for key, value in request.args.items() if value and key in KEPT and not wrong}
     asked = f"?{urlencode(told)}" if told else ""
     rows = [
         (

@@ -9,9 +9,10 @@ from sqlalchemy import JSON, Text, inspect
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic import wording
-from clinic.clock import is_later
+from clinic.clock import is_later, kept_day
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
+from clinic.followup.after_death import after_death
 from clinic.followup.procedures import first_procedure
 from clinic.model import reference
 from clinic.patients.models import has_died
@@ -179,8 +180,9 @@ class AdverseEvent(Record):
     )
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known."""
+        """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known. Nothing ends later."""
         found, clinic = super().problems(at=at), self.origin == Origin.CLINIC
+        found += after_death(self, "ended_at", "ended_at") if inspect(self).attrs.ended_at.history.has_changes() else []
         fatal = set[bool]()
         if self.outcome is not None or clinic:
             fatal.add(self.outcome == "fatal")
@@ -367,7 +369,7 @@ class AdverseEvent(Record):
         after = self._facts()
         for amendment in reversed(self.amendments):
             before = after | {
-                name: date.fromisoformat(old) if old and name.endswith("_on") else old
+                name: kept_day(old) if old and name.endswith("_on") else old
                 for name, (old, _new) in amendment.changes.items()
                 if name in DECIDES
             }

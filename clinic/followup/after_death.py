@@ -30,11 +30,14 @@ CLOSE = 1
 """Days by which two sources may differ about a day of the course: the day of the cells is day 0 or day 1."""
 
 
-def after_death(record: Record, name: str) -> list[Problem]:
-    """Return that a patient who had died was seen alive, at a fact; a day that is known in part may be before it."""
+def after_death(record: Record, name: str, moment: str = "performed_at") -> list[Problem]:
+    """Return that a fact is after the death: that a patient who had died was seen, or that an event ended later.
+
+    A day that is known in part may be before it.
+    """
     course = getattr(record, "treatment", None)
     dead = course.patient.record_of_death if course is not None and course.patient is not None else None
-    if dead is None or not is_later(record, "performed_at", dead, "died_on", record.zone):
+    if dead is None or not is_later(record, moment, dead, "died_on", record.zone):
         return []
     on = wording.day(dead.died_on, dead.precision_of("died_on"))
     said = f"The patient died on {on}, before this. Correct the date, or the day of death on the patient's record."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
+from clinic.clock import window_in
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clinic.accounts.models import User
+    from clinic.clock import Window
     from clinic.records import Amendment
 
 CRITICAL = frozenset({"performed_at", "ended_at", "volume", "source"})
@@ -328,11 +330,11 @@ class Harvest(Record):
         return ", ".join(part for part in (source, place, volume) if part)
 
 
-def aged_from(product: Product) -> datetime | None:
+def aged_from(product: Product) -> Window | None:
     """Return when what a product holds was collected, by its harvest: the end, else the start (rule 50)."""
     session = object_session(product)
     harvest = session.get(Harvest, product.harvest_id) if session is not None and product.harvest_id else None
-    return None if harvest is None else harvest.ended_at or harvest.performed_at
+    return None if harvest is None else window_in(harvest, "ended_at") or window_in(harvest, "performed_at")
 
 
 Product.begun_by.append(aged_from)

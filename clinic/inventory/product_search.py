@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PAGE = 50
 OWN = (
     Product.id, Product.name, Product.division, Product.din, Product.volume, Product.expires_at, Product.treatment_id,
+    Product.precision,
 )  # fmt: skip
 WHOSE = (
     Product.id, Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number,

@@ -154,12 +154,13 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     number = Markup('<span class="c-nowrap">{}</span>').format(row.record_number or "")
     person = Markup(" · ").join(part for part in (name, number) if part)
     whom = person if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
+    known = (row.precision or {}).get("expires_at", "")
     running = (
-        clock_of(row.expires_at, at)
+        clock_of(row.expires_at, at, known)
         if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED}
         else None
     )
-    until = wording.moment(row.expires_at, zone()) or None
+    until = wording.moment(row.expires_at, zone(), known) or None
     left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
     return [
         (f"{row.name} {row.division or ''}".strip(), url_for("products.show", product_id=row.id)),
@@ -194,7 +195,9 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "lede": lede(product),
         "state": state,
         "din": spell_din(product.din) if product.din else None,
-        "running": clock_of(product.end, at) if not gone and state is not ProductState.PROCESSED else None,
+        "running": clock_of(product.end, at, product.end_known)
+        if not gone and state is not ProductState.PROCESSED
+        else None,
         "facts": record_display.facts(product, zone(), people={one.id: one.label for one in records.staff}),
         "hands": [line for line in record_display.hands(product, zone()) if line != "Not yet signed"],
         "amendments": record_display.amendments(product, zone()),

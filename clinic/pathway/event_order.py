@@ -222,22 +222,24 @@ def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: 
 def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
     """Return what shows that a patient lived after a day of death that was written now: one of the days is wrong.
 
-    Cells that were given, a visit that was made, the onset of an adverse event.
+    Cells that were given, a visit that was made, the onset or the end of an adverse event.
     """
     written = [one for one in records.people if one.died_on is not None and one.id in changed]
     dead = [one for one in written if "died_on" in (changed[one.id].columns or {"died_on"})]
-    seen: list[tuple[str, Record]] = [("cells were given", one) for one in records.of(Administration) if one.counts]
-    seen += [
-        ("a visit was made", one) for one in records.of(FollowUpVisit) if one.made == "made" and one.alive is not False
+    visits = [one for one in records.of(FollowUpVisit) if one.made == "made" and one.alive is not False]
+    seen: list[tuple[str, str, Record]] = [
+        *(("cells were given", "performed_at", one) for one in records.of(Administration) if one.counts),
+        *(("a visit was made", "performed_at", one) for one in visits),
+        *(("an adverse event began", "performed_at", one) for one in records.of(AdverseEvent)),
+        *(("an adverse event ended", "ended_at", one) for one in records.of(AdverseEvent)),
     ]
-    seen += [("an adverse event began", one) for one in records.of(AdverseEvent)]
     found = [
         f"The day of death ({wording.day(person.died_on, person.precision_of('died_on'))}) is before {what} on "
-        f"{wording.moment(one.performed_at, records.zone, one.precision_of('performed_at') or 'day')}. "
+        f"{wording.moment(getattr(one, name), records.zone, one.precision_of(name) or 'day')}. "
         "Correct the day that is wrong."
         for person in sorted(dead, key=lambda one: str(one.died_on))
-        for what, one in seen
-        if is_later(one, "performed_at", person, "died_on", records.zone)
+        for what, name, one in seen
+        if is_later(one, name, person, "died_on", records.zone)
     ]
     return list(dict.fromkeys(found))
 

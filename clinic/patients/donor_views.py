@@ -164,7 +164,7 @@ def _linked(donor: Donor) -> str | None:
     patient = donor.patient or donor.relative_of
     if patient is None:
         return None
-    born = f", {wording.born(patient.birth_date)}" if patient.birth_date else ""
+    born = f", {wording.born(patient.birth_date, patient.precision_of('birth_date'))}" if patient.birth_date else ""
     return f"{patient.record_number}{born}"
 
 

@@ -28,9 +28,8 @@ def moved(change: list[Any] | None) -> bool:
 def kept_moment(text: str, zone: str) -> datetime | None:
     """Return a moment as an amendment keeps it, the first one where only its day, month or year was known."""
     known = text.rstrip("~")
-    whole = known if len(known) >= 10 else f"{known}-01-01"[:10]
     try:
-        moment = datetime.fromisoformat(whole)
+        moment = datetime.fromisoformat(known if len(known) >= 10 else clock.kept_day(text).isoformat())
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else clock.from_wall(moment, zone)

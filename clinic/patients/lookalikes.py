@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import wording
+from clinic.clock import Span, span
 from clinic.errors import Problem, RuleBroken
 from clinic.model import unindexed
 from clinic.patients import numbers
@@ -40,11 +41,12 @@ class Alike:
     record_number: str
     why: str
     weight: int
+    birth_known: str = ""
 
     @property
     def words(self) -> str:
         """Name, birth date and record number in one line."""
-        return f"{self.name}, {wording.born(self.birth_date)}, {self.record_number}"
+        return f"{self.name}, {wording.born(self.birth_date, self.birth_known)}, {self.record_number}"
 
 
 class Likeness:
@@ -56,7 +58,7 @@ class Likeness:
     def __init__(self, one: Any) -> None:
         self.names = searchable(one.family_name or ""), searchable(one.given_names or "")
         self.near = Nearness(" ".join(self.names))
-        self.birth_date, self.number = one.birth_date, compact(one.record_number or "")
+        self.born, self.number = born_of(one), compact(one.record_number or "")
 
     def to(self, other: Any) -> tuple[int, str] | None:
         """Return weight and words of what is alike, None where nothing is."""
@@ -71,20 +73,39 @@ class Likeness:
             found.append((4, "family and given name swapped"))
         elif text and (self.near.to(text) or self.near.key == other.name_key):
             found.append((3, "close name"))
-        if self.birth_date is not None and self.birth_date == other.birth_date:
+        born = born_of(other)
+        if self.born is not None and born is not None and self.born.day is not None and self.born.day == born.day:
             found.append((1, "same birth date"))
+        elif found and may_agree(self.born, born):
+            found.append((1, "perhaps the same birth date"))
         return (sum(weight for weight, _ in found), ", ".join(words for _, words in found)) if found else None
+
+
+def born_of(one: Any) -> Span | None:
+    """Return when a person was born, as far as a record or row of one says it."""
+    return span(one.birth_date, known_of_birth(one))
+
+
+def known_of_birth(one: Any) -> str:
+    """Return how much is known of the birth date of a record or row; "": all."""
+    return (one.precision or {}).get("birth_date", "")
+
+
+def may_agree(one: Span | None, other: Span | None) -> bool:
+    """Whether two days, of which one or both are known in part, can be the same."""
+    return one is not None and other is not None and one.first <= other.last and other.first <= one.last
 
 
 def _alike(row: Row[Any], found: tuple[int, str]) -> Alike:
     return Alike(
         id=row.id, name=wording.person(row.family_name, row.given_names), birth_date=row.birth_date,
-        record_number=row.record_number or "", why=found[1], weight=found[0],
+        record_number=row.record_number or "", why=found[1], weight=found[0], birth_known=known_of_birth(row),
     )  # fmt: skip
 
 
 COLUMNS = (
     Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.name_key,
+    Patient.precision,
 )  # fmt: skip
 
 
@@ -105,7 +126,8 @@ def lookalikes(session: Session, patient: Patient, also: tuple[Any, ...] = ()) -
     so that the query is built once; their parameters are ``patient_id`` and ``person_id``, the id of the person's
     first record.
     """
-    facts = tuple(name for name in ("name_key", "birth_date") if getattr(patient, name))
+    exact = not known_of_birth(patient)  # all who were born in a year are not alike
+    facts = tuple(name for name in ("name_key", "birth_date")[: 1 + exact] if getattr(patient, name))
     given = {name: getattr(patient, name) for name in ("site_id", *facts)}
     given |= {"patient_id": patient.id, "person_id": patient.person_id or patient.id}
     with session.no_autoflush:
@@ -179,7 +201,7 @@ def register(
 def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -> None:
     other, by, at = session.get_one(Patient, alike.id), patient.recorded_by, patient.recorded_at
     for whose, about in ((patient, other), (other, patient)):
-        named = f"{about.display_name}, {wording.born(about.birth_date)}, {about.record_number}"
+        named = f"{about.display_name}, {wording.born(about.birth_date, known_of_birth(about))}, {about.record_number}"
         text = f"similar patient: {named} ({alike.why})"
         alert = Alert.log(
             by=by,

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Index, Text, and_, column, or_, select
 from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
-from clinic import wording
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.model import among, reference
+from clinic.patients.lookalikes import born_of, may_agree
 from clinic.patients.models import SEXES, Patient
 from clinic.patients.names import Nearness, searchable
 from clinic.records import Meaning, Record
@@ -170,8 +171,8 @@ def _refuse_one_person(by: User, first: User | None, roles: Collection[Role]) ->
 def contradictions(one: Patient, other: Patient) -> list[str]:
     """Return in words what two records say of birth, sex, name, death and blood group that cannot both be true."""
     found = []
-    if _both(one.birth_date, other.birth_date) and not _same_birth(one, other):
-        days = [wording.born(row.birth_date, row.precision_of("birth_date")) for row in (one, other)]
+    if _both(one.birth_date, other.birth_date) and not may_agree(born_of(one), born_of(other)):
+        days = [wording.day(row.birth_date, row.precision_of("birth_date")) for row in (one, other)]
         found.append(f"born {days[0]} and {days[1]}")
     sexes = [row.sex for row in (one, other) if row.sex and row.sex != "unknown"]
     if len(set(sexes)) > 1:
@@ -181,7 +182,11 @@ def contradictions(one: Patient, other: Patient) -> list[str]:
         words[0] <= words[1] or words[1] <= words[0] or Nearness(one.display_name).to(searchable(other.display_name))
     ):
         found.append(f"{one.display_name} and {other.display_name}")
-    for name, label in (("abo", "blood group"), ("rhd", ""), ("died_on", "died on")):
+    deaths = [clock.span(row.died_on, row.precision_of("died_on")) for row in (one, other)]
+    if _both(*deaths) and not may_agree(*deaths):
+        days = [wording.day(row.died_on, row.precision_of("died_on")) for row in (one, other)]
+        found.append(f"died on {days[0]} and {days[1]}")
+    for name, label in (("abo", "blood group"), ("rhd", "")):
         values = [getattr(row, name) for row in (one, other)]
         if _both(*values) and values[0] != values[1]:
             found.append(f"{label} {values[0]} and {values[1]}".strip())
@@ -190,14 +195,6 @@ def contradictions(one: Patient, other: Patient) -> list[str]:
 
 def _both(one: Any, other: Any) -> bool:
     return bool(one and other)
-
-
-def _same_birth(one: Patient, other: Patient) -> bool:
-    """Whether two birth dates agree as far as both are known: to the year, the month or the day."""
-    known = {row.precision_of("birth_date").removeprefix(wording.ESTIMATED) for row in (one, other)}
-    parts = 1 if "year" in known else 2 if "month" in known else 3
-    pairs = [(row.birth_date.year, row.birth_date.month, row.birth_date.day) for row in (one, other) if row.birth_date]
-    return len({pair[:parts] for pair in pairs}) <= 1
 
 
 def others(session: Session, patient: Patient) -> list[Patient]:

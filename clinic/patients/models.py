@@ -160,7 +160,7 @@ class Patient(Entry):
         if self.died_on is None and self.not_recorded.get("died_on"):
             return date.min  # a history tells of a death whose day nobody knows
         before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
-        days = [date.fromisoformat(day) for day in before if day]
+        days = [clock.kept_day(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
 
     @property
@@ -187,16 +187,17 @@ class Patient(Entry):
 
     @property
     def may_be_pregnant(self) -> bool:
-        """Whether a pregnancy has to be excluded: not of men, nor outside the childbearing age where it is known."""
-        age = self.age_on(clock.today(self.zone))
-        return self.sex != "male" and (age is None or CHILDBEARING[0] <= age <= CHILDBEARING[1])
+        """Whether a pregnancy has to be excluded: not of men, nor certainly outside the childbearing age."""
+        least, most = self.ages_on(clock.today(self.zone))
+        if self.sex == "male" or least is None or most is None:
+            return self.sex != "male"
+        return CHILDBEARING[0] <= most and least <= CHILDBEARING[1]
 
     def ages_on(self, day: date) -> tuple[int | None, int | None]:
-        """Return the least and the most years on a day: they differ where the birth date is known in part."""
-        oldest, known = self.age_on(day), self.precision_of("birth_date").removeprefix(clock.ESTIMATED)
-        if oldest is None or known not in {"month", "year"}:
-            return oldest, oldest
-        return max(0, oldest - 1), oldest
+        """Return the least and the most years on a day: they may differ where the birth date is known in part."""
+        known, oldest = self.precision_of("birth_date"), self.age_on(day)
+        born = clock.span(self.birth_date, known) if known else None
+        return (oldest, oldest) if born is None else clock.years_on(born, day)
 
     @property
     def of_age_from(self) -> list[date]:
@@ -212,10 +213,16 @@ class Patient(Entry):
         return [date(born.year + CHILD_YEARS + more, month, day) for more in (0, 1)]
 
     def age_text(self, day: date) -> str:
-        """Return the age as it is said: days in the first half year, months in the first two, then years."""
+        """Return the age as it is said: days in the first half year, months in the first two, then years.
+
+        In years where the birth date is known in part; two where it can be two.
+        """
         years = self.age_on(day)
         if years is None or self.birth_date is None:
             return ""
+        if clock.part_of(self.precision_of("birth_date")) in {"month", "year"}:
+            least, most = self.ages_on(day)
+            return f"{most} y" if least == most else f"{least} or {most} y"
         days = (day - self.birth_date).days
         if days < 183:
             return wording.days(days)

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any
 
+from clinic.clock import part_of
 from clinic.wording import BARRED, visible
 
 SOUNDS = (
@@ -118,7 +119,9 @@ def days_in(text: str) -> tuple[list[date], str]:
 
 def search_text(patient: Any) -> str:
     """Return by which words a patient is found: names, record number, and the birth date in the usual spellings."""
-    born = patient.birth_date
+    born, precision = patient.birth_date, getattr(patient, "precision", None) or {}
+    known = {"month": 7, "year": 4}.get(part_of(precision.get("birth_date", "")))
     said = (patient.family_name, patient.given_names, patient.record_number, compact(patient.record_number or ""))
     days = (f"{born.isoformat()} {born:%d %m %Y} {born:%d} {born:%b} {born.year}",) if born else ()
+    days = (born.isoformat()[:known],) if born and known else days  # nobody is found by a day that is not known
     return searchable(" ".join(part for part in (*said, *days) if part))

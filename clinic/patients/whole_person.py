@@ -17,5 +17,5 @@ def not_asked(people: Iterable[Patient]) -> bool:
 
 
 def youngest_on(people: Iterable[Patient], day: date) -> int | None:
-    """Return the whole years of a person on a day, the least of what her or his records say; None: not known."""
-    return min((age for one in people if (age := one.age_on(day)) is not None), default=None)
+    """Return the whole years of a person on a day, the least that her or his records allow; None: not known."""
+    return min((age for one in people if (age := one.ages_on(day)[0]) is not None), default=None)

@@ -11,7 +11,7 @@ from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.wording import moment as moment_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from clinic.products.models import Product
 
@@ -129,6 +129,31 @@ def thawed_since(product: Product, run: Any, *, of: Any = None, but: Any = None)
     own = [moment for move in product.movements if move.kind == "thawed" for moment in move.thaws]
     told = of.cold.thawed_at if of is not None else None if product.thawed_at in began else product.thawed_at
     return _first([told, *own, *taken])
+
+
+def times_of(run: Any, product: Product) -> dict[str, datetime | None]:
+    """Return the times of a container that follow from the run that made it."""
+    return {
+        "frozen_at": run.cold.frozen_at,
+        "thawed_at": thawed_since(product, run, of=run),
+        "collected_at": run.collected_at or product.collected_at,
+        "performed_at": run.ended_at or product.performed_at,
+    }
+
+
+def known_of(run: Any, times: Mapping[str, datetime | None]) -> dict[str, str]:
+    """Return how much is known of times that containers have from what went into their run; all of the others."""
+    came = {
+        getattr(one.product, name): known
+        for one in run.inputs
+        for name, known in (one.product.precision or {}).items()
+        if name in TIMES and getattr(one.product, name) is not None
+    }
+    return {name: came[moment] for name, moment in times.items() if moment in came}
+
+
+TIMES = frozenset({"collected_at", "performed_at", "frozen_at", "thawed_at"})
+"""The times of a container from which those of what is made of it follow."""
 
 
 def _drew_from(product: Product, use: Any, run: Any) -> bool:

@@ -32,7 +32,7 @@ def refuse_input(run: Any, product: Product, wanted: Decimal, at: datetime) -> N
     if run.treatment_id is None and product.treatment_id is not None:
         raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
     if product.expired(at) and run.paper != {}:  # what is being copied from paper was done: it is marked instead
-        ended = moment(product.end, run.zone)
+        ended = moment(product.end, run.zone, product.end_known)
         raise RuleBroken(f"This product expired: use before {ended}.", rule=50)
     own = {i.product.donor_id for i in run.inputs} | {product.donor_id}
     if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in run.inputs)}:

@@ -11,13 +11,14 @@ from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
+from clinic.clock import window_in
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, Share, field, fields_of, plain
 from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.processing.closing import balance_of, refuse_end, refuse_signature, steps_left
-from clinic.processing.cold import Cold, cold_after, medium_after, own_medium, thawed_since
+from clinic.processing.cold import Cold, cold_after, known_of, medium_after, own_medium, thawed_since, times_of
 from clinic.processing.corrections import critical
 from clinic.processing.counts import InProcessCount, expected_amount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
@@ -237,6 +238,7 @@ class ProcessingRun(Record):
             preparation=self.preparation,
             vehicle=self.vehicle,
             frozen_at=cold.frozen_at,
+            precision=known_of(self, cold._asdict() | {"collected_at": self.collected_at}) or None,
             **medium_after(self, parents),
             **facts,
         )
@@ -261,12 +263,9 @@ class ProcessingRun(Record):
         for one in self.inputs:
             one.product.follow(thawed_at=thawed_since(one.product, self))
         for product in self.outputs:
-            product.follow(
-                frozen_at=self.cold.frozen_at, thawed_at=thawed_since(product, self, of=self),
-                collected_at=self.collected_at or product.collected_at,
-                performed_at=self.ended_at or product.performed_at,
-                source=product.source if product.source in sources else pooled(sources), **own_medium(self, product),
-            )  # fmt: skip
+            source = product.source if product.source in sources else pooled(sources)
+            times = times_of(self, product)
+            product.follow(known_of(self, times), source=source, **times, **own_medium(self, product))
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
         """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended.
@@ -387,13 +386,14 @@ def settle_uses(product: Product) -> None:
             run.settle()
 
 
-def aged_from(product: Product) -> datetime | None:
-    """Return from when the first of what went into the run of a product is counted, or the start of the run."""
+def aged_from(product: Product) -> Any:
+    """Return the window in which the first of what went into the run of a product counts, or the run's start."""
     session = object_session(product)
     with unflushed(product):
         run = session.get(ProcessingRun, product.run_id) if session is not None and product.run_id else None
-        since = [one.product.collected_at or one.product.aged_from for one in run.inputs] if run is not None else []
-    return min((moment for moment in since if moment is not None), default=run.performed_at if run else None)
+        inputs = [one.product for one in run.inputs] if run is not None else []
+        since = [window_in(one, "collected_at") or one.aged_from for one in inputs]
+    return min(filter(None, since), default=window_in(run, "performed_at") if run else None)
 
 
 Product.when_times_change.append(settle_uses)

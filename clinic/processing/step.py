@@ -194,7 +194,10 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 
 def expired_words(product: Product, zone: str) -> str:
     """Return which container expired, and when."""
-    return f"{product.name} {product.division or ''}".strip() + f" expired at {wording.moment(product.end, zone)}."
+    return (
+        f"{product.name} {product.division or ''}".strip()
+        + f" expired at {wording.moment(product.end, zone, product.end_known)}."
+    )
 
 
 def nothing_to_take(records: CourseRecords, at: datetime) -> list[Blocked]:

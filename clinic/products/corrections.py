@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from clinic import clock
+
 if TYPE_CHECKING:
     from clinic.records import Amendment
 
@@ -17,4 +19,8 @@ def lasts_longer(correction: Amendment) -> bool:
     if "expires_at" not in correction.changes:
         return False
     before, after = correction.changes["expires_at"]
-    return None in {before, after} or datetime.fromisoformat(after) > datetime.fromisoformat(before)
+    if None in {before, after}:
+        return True
+    if not (":" in before and ":" in after):  # what was known in part is taken from its safe side
+        return clock.kept_day(after) >= clock.kept_day(before)
+    return datetime.fromisoformat(after) > datetime.fromisoformat(before)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic import wording
+from clinic.clock import Window, window_in
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Field, Range, Share, plain
 from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS
@@ -26,38 +28,116 @@ OF_OTHERS = {
 """What is expected of a container that came in; here DMSO is asked about with the run that freezes."""
 
 
-def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
-    """Return the latest moment that the protocol of a `clinic.products.models.Product` allows; None: it sets no end.
+def limit_of(product: Any, *, since: Window | None = None) -> Window | None:
+    """Return when the protocol of a `clinic.products.models.Product` ends its use; None: it sets no end.
 
-    Where the end of the collection is not recorded, fresh cells are counted from the safe side: from what is known of
-    the collection or the production before it (hazard H10). ``since``: that moment, of a container that is not stored
-    yet. What came in is taken for made by a run where it was cultured, since a table names no run.
+    Where a moment from which it counts is known in part, so is the end: at the first moment of the two the cells may be
+    too old, and after the last one they certainly are. Where the end of the collection is not recorded, fresh cells are
+    counted from the safe side: from what is known of the collection or the production before it (hazard H10).
+    ``since``: that moment, of a container that is not stored yet. What came in is taken for made by a run where it was
+    cultured, since a table names no run.
     """
     if product.judged_under is None:
         return None
-    return use_before(
-        product.judged_under.says,
-        made_by_run=product.run_id is not None or product.origin == "imported",
-        collected_at=product.collected_at or since or product.aged_from,
-        made_at=product.performed_at,
-        frozen_at=product.frozen_at or (product.performed_at if product.lies_frozen else None),
-        thawed_at=product.thawed_at,
-    )
+    made, frozen = window_in(product, "performed_at"), window_in(product, "frozen_at")
+    starts = {
+        "collected_at": window_in(product, "collected_at") or since or product.aged_from,
+        "made_at": made,
+        "frozen_at": frozen or (made if product.lies_frozen else None),
+        "thawed_at": window_in(product, "thawed_at"),
+    }
+    first: dict[str, datetime | None] = {}
+    last: dict[str, datetime | None] = {}
+    for name, one in starts.items():
+        first[name], last[name] = (None, None) if one is None else one
+    says, made_by_run = product.judged_under.says, product.run_id is not None or product.origin == "imported"
+    begins = use_before(says, made_by_run=made_by_run, **first)
+    ends = use_before(says, made_by_run=made_by_run, **last) if last != first else begins
+    return None if begins is None or ends is None else Window(begins, ends)
 
 
-def latest_stated(product: Any, *, since: datetime | None = None) -> datetime | None:
+def latest(product: Any) -> datetime | None:
+    """Return the moment at which a container may be too old by its protocol, the safe side; None: it sets no end."""
+    found = limit_of(product)
+    return None if found is None else found.first
+
+
+def end_of(product: Any) -> datetime | None:
+    """Return the moment at which a container expires: its “use before”, or its protocol's end where that is earlier.
+
+    A “use before” that somebody states counts where it may be right.
+    """
+    limit, stated = limit_of(product), product.expires_at
+    if limit is None or stated is None:
+        return stated if limit is None else limit.first
+    return min(stated, limit.last)
+
+
+def end_known(product: Any) -> str:
+    """Return how much is known of the end of a container, as `clinic.records.Entry.precision`; "": its minute."""
+    limit = limit_of(product)
+    stated = product.expires_at is not None and (limit is None or limit.first != product.expires_at)
+    if stated or limit is None:
+        return product.precision_of("expires_at")
+    return "" if limit.first == limit.last else known_of(limit)
+
+
+def end_text(product: Any) -> str:
+    """Return when a container expires, in words, no more of it than is known; "" where it has no end."""
+    return wording.moment(product.end, product.zone, product.end_known)
+
+
+def aged_from(product: Any) -> Window | None:
+    """Return what is known of when cells were collected, the earliest first, where no end of it is recorded."""
+    known = [moment for ask in product.begun_by if (moment := ask(product)) is not None]
+    return min(known, default=window_in(product, "performed_at"))
+
+
+def known_of(limit: Window) -> str:
+    """Return how much is known of an end by how far apart it can be; "": its minute."""
+    apart = limit.last - limit.first
+    if not apart:
+        return ""
+    return next((known for known, most in APART.items() if apart < most), "year")
+
+
+APART = {"day": timedelta(days=2), "month": timedelta(days=32)}
+"""Less than this lies between the first and the last moment of what is known to the day, and to the month."""
+
+
+def keep_to_expiry(product: Any, stated: tuple[datetime, str] | None = None, *, anew: bool = False) -> None:
+    """Write down until when a container may be used, and how much is known of it (hazard H10).
+
+    ``stated``: an end that a table states, and how much is known of it; else it is worked out, and an earlier end that
+    somebody set stays, unless it is worked out ``anew``.
+    """
+    rest = dict(product.precision or {})
+    if anew:
+        rest.pop("expires_at", None)
+        product.expires_at, product.precision = None, rest or None
+    end, known = stated or (product.end, product.end_known)
+    rest.pop("expires_at", None)
+    product.expires_at = end
+    if known and end is not None:
+        rest["expires_at"] = known
+    if rest != (product.precision or {}):
+        product.precision = rest or None
+
+
+def limit_stated(product: Any, *, since: Window | None = None) -> Window | None:
     """Return the latest “use before” that somebody may write on cells that came from elsewhere; None: any.
 
-    As `latest`. Cells that the protocol freezes, and of which nothing says when they were frozen, are good for no
+    As `limit_of`. Cells that the protocol freezes, and of which nothing says when they were frozen, are good for no
     longer than if they had been frozen when they were made.
     """
-    end, version = latest(product, since=since), product.judged_under
+    end, version = limit_of(product, since=since), product.judged_under
     if end is not None or version is None or product.thawed_at is not None:
         return end
-    made, days = product.performed_at or product.collected_at or since or product.aged_from, version.says.expiry
-    if made is None or days.frozen_days is None or "cryopreserve" not in version.says.manipulations:
+    made = window_in(product, "performed_at") or window_in(product, "collected_at") or since or product.aged_from
+    days = version.says.expiry.frozen_days
+    if made is None or days is None or "cryopreserve" not in version.says.manipulations:
         return None
-    return made + timedelta(days=days.frozen_days)
+    return Window(made.first + timedelta(days=days), made.last + timedelta(days=days))
 
 
 COLD = "frozen_at"
@@ -97,8 +177,8 @@ def record_cold(product: Any, frozen_at: datetime | None, *, by: Any, at: dateti
         fresh = {COLD: f"Fresh, never frozen: {reason.strip()}"} if reason.strip() else {}
         product.amend(by=by, at=at, reason=reason, confirmed={**(product.confirmed or {}), **fresh})
         return
-    began = product.collected_at or product.aged_from
-    if began is not None and frozen_at < began:
+    began = window_in(product, "collected_at") or product.aged_from
+    if began is not None and frozen_at < began.first:
         raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
     product.amend(by=by, at=at, reason=reason, frozen_at=frozen_at)
     product.keep_to_expiry()

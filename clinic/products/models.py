@@ -20,9 +20,10 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import among, few, reference
 from clinic.patients.donors import Donor
+from clinic.products import limits
 from clinic.products.corrections import CRITICAL, lasts_longer
 from clinic.products.donation_numbers import DIN, spell_din
-from clinic.products.limits import latest, latest_stated, unusual
+from clinic.products.limits import known_of, limit_of, limit_stated, unusual
 from clinic.products.media import contradicts, names_medium
 from clinic.products.movements import STAYS_AWAY, Movement, away_at, whereabouts
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
@@ -33,11 +34,12 @@ from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
+    from clinic.clock import Window
     from clinic.course_records import Scope
     from clinic.records import Amendment, Signature
 
@@ -57,7 +59,7 @@ class Product(Record):
     RESTS_ON = ("movements",)
     CONFIRMS_NOTHING = frozenset({Meaning.REVIEW})  # a physician acknowledges what was corrected after the giving
     when_times_change: ClassVar[list[Callable[[Product], None]]] = []
-    begun_by: ClassVar[list[Callable[[Product], datetime | None]]] = []
+    begun_by: ClassVar[list[Callable[[Product], Window | None]]] = []
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"), Index(None, "site_id", "recorded_at", "id"),
         Index("ix_product_search", "site_id", "name", "din", "donor_id", "treatment_id", "id"),
@@ -115,18 +117,13 @@ class Product(Record):
         volume = self.volume or Decimal(0)
         return volume - sum((volume if use.volume is None else use.volume for use in self.uses), Decimal(0))
 
-    use_before = property(latest)
+    use_before = property(limits.latest)
+    end = property(limits.end_of)
+    end_known = property(limits.end_known)
 
-    @property
-    def aged_from(self) -> datetime | None:
-        """What is known of when its cells were collected, the earliest first, where no end of it is recorded."""
-        known = [moment for ask in self.begun_by if (moment := ask(self)) is not None]
-        return min(known, default=self.performed_at)
-
-    @property
-    def end(self) -> datetime | None:
-        """The moment at which it expires: its “use before”, or what its protocol allows where that is earlier."""
-        return min((end for end in (self.expires_at, self.use_before) if end is not None), default=None)
+    aged_from = property(limits.aged_from)
+    end_text = property(limits.end_text)
+    keep_to_expiry = limits.keep_to_expiry
 
     @property
     def without_end(self) -> bool:
@@ -141,23 +138,21 @@ class Product(Record):
             return self.expires_at is None and not expiry.thaw_minutes
         return self.expires_at is None or expiry.fresh_hours is not None
 
-    def keep_to_expiry(self) -> None:
-        """Put “use before” at the protocol's end; an earlier one that somebody set stays (hazard H10)."""
-        self.expires_at = self.end
-
-    def follow(self, **times: Any) -> None:
+    def follow(self, known: Mapping[str, str] | None = None, /, **times: Any) -> None:
         """Take over times and tissue that follow from its harvest and run, and the end that follows (rule 50).
 
-        An earlier end that somebody set stays. What was made of it follows too: ``when_times_change``.
+        ``known``: how much is known of these. An earlier end that somebody set stays. What was made of it follows too:
+        ``when_times_change``.
         """
         if all(getattr(self, name) == moment for name, moment in times.items()):
             return
         by_rule = self.expires_at is None or self.expires_at == self.use_before
-        for name, moment in times.items():
-            setattr(self, name, moment)
-        if by_rule:
-            self.expires_at = None
-        self.keep_to_expiry()
+        new = {name for name, moment in times.items() if getattr(self, name) != moment}
+        for name in new:
+            setattr(self, name, times[name])
+        kept = {name: part for name, part in (self.precision or {}).items() if name not in new}
+        self.precision = kept | {name: part for name, part in (known or {}).items() if name in new} or None
+        self.keep_to_expiry(anew=by_rule)
         for settle in self.when_times_change:
             settle(self)
 
@@ -250,10 +245,11 @@ class Product(Record):
             found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
             found.append(f"Volume: runs already took more than {plain(self.volume)} mL from it.")
-        stated = latest_stated(self) if self.origin != "clinic" and "expires_at" in corrected(self) else None
-        allowed = self.use_before if self.origin == "clinic" else stated
-        if allowed is not None and self.expires_at is not None and self.expires_at > allowed:
-            said = f"Use before cannot be later than the protocol allows: {wording.moment(allowed, self.zone)}."
+        stated = limit_stated(self) if self.origin != "clinic" and "expires_at" in corrected(self) else None
+        allowed = limit_of(self) if self.origin == "clinic" else stated
+        if allowed is not None and self.expires_at is not None and self.expires_at > allowed.last:
+            ends = wording.moment(allowed.last, self.zone, known_of(allowed))
+            said = f"Use before cannot be later than the protocol allows: {ends}."
             found.append(Problem(said, "expires_at", rule=50))
         return found
 

@@ -41,14 +41,19 @@ def span(length: timedelta) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def clock_of(expires_at: datetime | None, at: datetime) -> dict[str, Any] | None:
-    """Return figure, words, state and end of the time that is left, as the clock is drawn; None without an end."""
+def clock_of(expires_at: datetime | None, at: datetime, known: str = "") -> dict[str, Any] | None:
+    """Return figure, words, state and end of the time that is left, as the clock is drawn; None without an end.
+
+    ``known``: how much is known of the end; of one without its minute only days are counted.
+    """
     if expires_at is None:
         return None
     left = expires_at - at
+    days = abs(left).days
+    figure = span(left) if not known else f"{days} d" if days else "less than a day"
     if left <= timedelta(0):
         return {
-            "fig": span(left),
+            "fig": figure,
             "say": "ago: expired",
             "state": "over",
             "word": "Expired",
@@ -56,11 +61,11 @@ def clock_of(expires_at: datetime | None, at: datetime) -> dict[str, Any] | None
         }
     state = "urgent" if left <= URGENT else "soon" if left <= SOON else ""
     return {
-        "fig": span(left),
+        "fig": figure,
         "say": "left",
         "state": state,
         "word": {"urgent": "Urgent", "soon": "Soon"}.get(state, ""),
-        "due": expires_at,
+        "due": None if known else expires_at,
     }
 
 

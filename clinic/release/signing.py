@@ -67,7 +67,7 @@ def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
     facts: list[record_display.FactLine] = [
         ("Product", f"{name}, {product.id}", ""),
         ("Content", units(exact_amount(product)), units(lede(product))),
-        ("Use before", wording.moment(product.end, records.zone), ""),
+        ("Use before", wording.moment(product.end, records.zone, product.end_known), ""),
         ("Patient", records.patient.display_name if course else "Not assigned to a patient", ""),
         ("Course", course.title if course else "", course.protocol_version.name if course else ""),
         ("Judged under", product.judged_under.name if product.judged_under else "", ""),

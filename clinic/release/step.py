@@ -130,7 +130,7 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def expiry_words(records: CourseRecords, product: Product) -> str:
     """Return why a product can no longer be given: the time after its thaw, or its expiry, is over."""
-    end = wording.moment(product.end, records.zone)
+    end = wording.moment(product.end, records.zone, product.end_known)
     return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
 

@@ -14,7 +14,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.protocols.models import Protocol, ProtocolVersion
-from clinic.reports.dimensions import DIMENSIONS, UNKNOWN, Course, whole_years
+from clinic.reports.dimensions import DIMENSIONS, UNKNOWN, Course, ages_at
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Data:
                 relation or UNKNOWN,
                 origin.value,
                 sex or UNKNOWN,
-                whole_years(born, on, years),
+                ages_at(clock.span(born, (known or {}).get("birth_date", "")), on, years),
                 place or UNKNOWN,
                 asa or UNKNOWN,
                 donor,

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic import clock
 from clinic.patients.models import SEXES
 from clinic.protocols.catalogues import BODY_SITES, CELL_TYPES, CONDITIONS, FIELDS, ROUTES, SOURCES, labels
 from clinic.treatments.models import ASA, RELATIONS
@@ -29,9 +30,9 @@ ORIGINS = {"clinic": "Recorded here", "imported": "Imported histories"}
 
 
 class Course(NamedTuple):
-    """One course as reports see it. ``age``: years at the order; ``patient``: the person, however often registered.
+    """One course as reports see it. ``patient``: the person, however often registered.
 
-    ``ordered`` and ``died``: when that can have been, as far as it is known.
+    ``ages``: the least and the most years at the order. ``ordered`` and ``died``: when that can have been.
     """
 
     id: str
@@ -45,12 +46,17 @@ class Course(NamedTuple):
     relation: str
     origin: str
     sex: str
-    age: int | None
+    ages: tuple[int, int] | None
     place: str
     asa: str
     donor: str
     ordered: Span | None
     died: Span | None
+
+    @property
+    def age(self) -> int | None:
+        """Years at the order, where they are known."""
+        return self.ages[0] if self.ages is not None and self.ages[0] == self.ages[1] else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +77,17 @@ class Dimension:
         return self.labels.get(value, "Not recorded" if value in {UNKNOWN, ""} else value)
 
 
-def whole_years(born: date | None, on: date | None, told: Decimal | None) -> int | None:
-    """Return the age in whole years: as the order says it, else from the birth date."""
+def ages_at(born: Span | None, on: date | None, told: Decimal | None) -> tuple[int, int] | None:
+    """Return the least and the most whole years: as the order says it, else from the birth date; None: not known."""
     if told is not None:
-        return int(told)
-    if born is None or on is None:
-        return None
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+        return int(told), int(told)
+    return None if born is None or on is None else clock.years_on(born, on)
 
 
 def age_band(course: Course) -> str:
-    """Return the age band of a course, by its lower end."""
-    if course.age is None:
-        return UNKNOWN
-    return next((str(low) for low, high in AGES if low <= course.age <= high), UNKNOWN)
+    """Return the age band of a course, by its lower end, where the age lies in one whatever it was."""
+    bands = {next((str(low) for low, high in AGES if low <= age <= high), UNKNOWN) for age in course.ages or ()}
+    return bands.pop() if len(bands) == 1 else UNKNOWN
 
 
 def _ages() -> dict[str, str]:

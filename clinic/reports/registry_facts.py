@@ -157,7 +157,7 @@ def follow_up(data: Data) -> list[Filled]:
     visits = {
         row.plan_id: row for row in data.read(
             FollowUpVisit.plan_id, FollowUpVisit.performed_at, FollowUpVisit.alive, FollowUpVisit.made,
-            FollowUpVisit.precision,
+            FollowUpVisit.precision, FollowUpVisit.course_day,
             where=[FollowUpVisit.plan_id.is_not(None)],
         )
     }  # fmt: skip
@@ -185,6 +185,9 @@ NO_BLOOD = {"anc": DOES_NOT_APPLY, "platelets": DOES_NOT_APPLY}
 def _visit(data: Data, plan: Any, visit: Any, first: Given, to_person: list[Given]) -> dict[str, Any]:
     there = visit if visit is not None and visit.made == "made" else None
     on, died = data.when(there.performed_at, there.precision) if there is not None else None, first.course.died
+    contact = told(on)
+    if there is not None and on is None and there.course_day is not None:
+        contact = f"day {there.course_day} of the course"
     dead = (died is not None and died.last <= plan.closes_on) or (visit is not None and visit.alive is False)
     perhaps = died is not None and died.first <= plan.closes_on
     alive = "dead" if dead else "alive" if there is not None and there.alive else None
@@ -193,7 +196,7 @@ def _visit(data: Data, plan: Any, visit: Any, first: Given, to_person: list[Give
         and first.when.last < one.when.first and one.when.last <= plan.closes_on for one in to_person
     )  # fmt: skip
     return {
-        "course": first.course.id, "visit": plan.name, "contact": told(on), "alive": alive,
+        "course": first.course.id, "visit": plan.name, "contact": contact, "alive": alive,
         "died": told(died) if dead else DOES_NOT_APPLY if alive and not perhaps else None, "more": yes_no(more),
     }  # fmt: skip
 

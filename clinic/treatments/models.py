@@ -179,9 +179,9 @@ class Treatment(Record):
 
     @property
     def is_child(self) -> bool:
-        """Whether the patient was under 18 when the course was ordered; decides how long a weight is valid."""
+        """Whether the patient may have been under 18 at the order; decides how long a weight is valid."""
         if self.performed_at and self.patient.birth_date:
-            return (self.patient.age_on(self.local_day(self.performed_at)) or 0) < CHILD_YEARS
+            return (self.patient.ages_on(self.local_day(self.performed_at))[0] or 0) < CHILD_YEARS
         return self.age_years is not None and self.age_years < CHILD_YEARS
 
     @property

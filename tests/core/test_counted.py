@@ -123,7 +123,8 @@ def test_a_harvest_passes_through_few_functions_and_files(team: Team, client_as:
     answer = browser.post(address, data=sent)
     sys.setprofile(before)
     assert answer.status_code == 303, answer.text
-    assert len(passed) <= 345, _named(passed)  # one for the day on which the lot expires, which is required
+    # one for the day on which the lot expires, which is required
+    assert len(passed) <= 345, _named(passed)
     assert len({code.co_filename for code in passed}) <= 54, _named(passed)
 
 

@@ -36,6 +36,13 @@ FITS = {
     "an event in the month of the cells": {"event.e.term": "Fever", "event.e.performed_at": "2020-05"},
     "an event that ended in its month": {"event.e.term": "Fever", "event.e.performed_at": "2020-05-20",
                                          "event.e.ended_at": "2020-05"},
+    "an event that ended with the death": {"patient.died_on": "2020-06-03", "event.e.term": "Sepsis",
+                                           "event.e.performed_at": "2020-06-01", "event.e.outcome": "fatal",
+                                           "event.e.ended_at": "2020-06-03 12:00"},
+    "an event that ended in the month of the death": {
+        "patient.died_on": "2020-06", "event.e.term": "Fever", "event.e.performed_at": "2020-06",
+        "event.e.ended_at": "2020-06-30",
+    },
     "a visit in the month of the death": {"patient.died_on": "2020-06-03", "visit.v.performed_at": "2020-06",
                                           "visit.v.alive": "yes", "score.v.koos_pain": "50"},
     "a visit in the year of the death": {"patient.died_on": "2020", "visit.v.performed_at": "2020-09-01",
@@ -66,6 +73,10 @@ WRONG = [
     ({"event.e.term": "Fever", "event.e.performed_at": "2100-05"}, "event.e.performed_at", "May 2100", 69),
     ({"event.e.term": "Fever", "event.e.performed_at": "2020-06", "event.e.ended_at": "2020-05"}, "event.e.ended_at",
      "May 2020", 69),
+    ({"patient.died_on": "2020-06", "event.e.term": "Fever", "event.e.performed_at": "2020-05-20",
+      "event.e.ended_at": "2020-07-01 10:00"}, "event.e.ended_at", "Jun 2020", 69),
+    ({"patient.died_on": "2020-06", "event.e.term": "Fever", "event.e.performed_at": "2020-05-20",
+      "event.e.outcome": "fatal", "event.e.ended_at": "2020-07"}, "event.e.ended_at", "Jun 2020", 69),
     ({"patient.died_on": "2020-06", "visit.v.performed_at": "2020-07", "score.v.koos_pain": "50"},
      "visit.v.alive", "Jun 2020", 69),
     ({"patient.died_on": "2020-06", "score.v.survival_days": "60", "score.v.survival_status": "1"},
@@ -104,3 +115,17 @@ def test_an_onset_is_before_the_first_procedure_only_where_all_of_its_month_is(t
     report = more("events", onset | {"event.performed_at": "2020-04"}, refused=True)
     assert "8 May 2020" in str(report.problems[0])
     assert "rule 68" in str(report.problems[0])
+
+
+@pytest.mark.rule(11, by="import")
+@pytest.mark.parametrize(("first", "second", "asked"), [
+    ("1980", "1980-05-03", True), ("1980-05-03", "1980", True), ("1980-05", "1980-05-03", True),
+    ("1980", "1981-05-03", False), ("1980-05", "1980-06", False), ("1980", "1980", True),
+])  # fmt: skip
+def test_who_may_be_registered_already_is_asked_of_birth_dates_known_in_part(take, first, second, asked):
+    take({"patient.birth_date": first})
+    report = take({"patient.birth_date": second, "patient.record_number": "NEW-1"}, {"patient.birth_date": first,
+                  "patient.record_number": "NEW-2", "patient.family_name": "Brandt"})  # fmt: skip
+    notes = [str(one) for one in report.notes if "may be the same patient" in str(one)]
+    assert len(notes) == int(asked), report.notes
+    assert not [one for one in notes if "1 Jan 1980" in one or "1 May 1980" in one], "no day is made up"

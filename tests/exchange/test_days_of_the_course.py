@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from clinic import clock
 from clinic.exchange import importing
 from clinic.exchange.mapping import Mapping, Pair, Target
+from clinic.followup.models import FollowUpVisit, PlannedVisit
+from clinic.reports import asking
+from clinic.reports.catalog import REPORTS
+from clinic.reports.data import Data
 from tests.exchange.test_import_refuses import DAY, ago, take, ward
 from tests.exchange.test_increments import ONE, more
 
@@ -155,3 +160,36 @@ def test_cells_of_a_month_refuse_only_what_no_day_of_it_allows(take, more, known
     assert not take(ONE | begun).refused
     more("scores", VISIT | {"visit.course_day": "270"})
     more("scores", VISIT | {"visit.course_day": "800", "visit.name": "Much later"}, refused=True)
+
+
+@pytest.mark.parametrize(("facts", "made"), [
+    ({"visit.v.course_day": "30", "visit.v.alive": "yes"}, "made"),
+    ({"visit.v.course_day": "30"}, "made"),
+    ({"visit.v.course_day": "30", "visit.v.made": "missed", "visit.v.missed_reason": "ill"}, "missed"),
+    ({"visit.v.alive": "yes"}, None),
+])  # fmt: skip
+def test_a_visit_of_which_a_cell_names_the_day_of_the_course_was_attended(ward, take, facts, made):
+    report = take(ONE | facts)
+    assert not report.refused, report.sentences()
+    visit = ward.session.scalars(select(FollowUpVisit)).one()
+    assert (visit.made, visit.performed_at) == (made, None), "its date is not made up"
+
+
+@pytest.mark.rule(62)
+@pytest.mark.parametrize(("off", "state"), [(0, 1), (900, 2)])
+def test_a_visit_known_by_the_day_of_the_course_is_the_planned_one_of_that_day(ward, take, more, off, state):
+    take(ONE | {"row.key": "17"})
+    plan = ward.session.scalars(select(PlannedVisit).order_by(PlannedVisit.due_on)).first()
+    with ward.later(days=(plan.due_on - clock.today("Europe/Berlin")).days + off + 2):
+        name = plan.name if off else "By telephone"
+        more("scores", VISIT | {"visit.name": name, "visit.course_day": str(plan.day + off + 1)})
+    visit = ward.session.scalars(select(FollowUpVisit)).one()
+    assert visit.plan_id == plan.id
+    with ward.later(days=2000):
+        asked, _wrong = asking.read(REPORTS["visits-due"], {}, today=clock.today("Europe/Berlin"))
+        data = Data(ward.session, asked, zone="Europe/Berlin", at=clock.now())
+        result = REPORTS["visits-due"].figures(data)
+    assert [one.shown for one in result.total.figures[1:4]] == [str(int(state == 1)), str(int(state == 2)), "0"]
+    assert "known by the day of the course alone" in " ".join(result.notes)
+    assert "came in from a table" in " ".join(result.notes)
+    assert not [one for one in result.notes if "registry asks" in one and " 1 were" in one]

@@ -17,6 +17,7 @@ GOOD = ("A-1;Ode;male;70;2020-03-04", "A-2;Bo;female;72;2020-03-04")
     [
         "Total;;;142;", "Source: register 2024;;;;", "* weight on admission;;;;", "Sum;;;142;", "Mean;;;71;",
         "n = 12;;;;", "Note: all weights in kg;;;;", "A-3;;;142;", "Total;Ode;male;142;", "Total (n=2);Ode;male;;",
+        "TOTAL 7;Ode;male;142;",
         "The weights are those on admission;x;;;",
     ],
 )  # fmt: skip
@@ -75,7 +76,8 @@ def test_a_number_of_a_patient_is_no_footnote(number):
     [
         "Overall", "All", "SEM", "IQR", "Std. dev.", "StdDev", "95% CI", "95 %-CI", "p-value", "Mean±SD", "Mean ± SD",
         "Min–Max", "(n=12)", "a) see text", "*p < 0.05", "x̄", "Ø", "MW", "Standardabweichung", "Zusammen", "Notes",
-        "Anzahl Patienten", "Missing", "Total (n=2)", "Grand total",
+        "Anzahl Patienten", "Missing", "Total (n=2)", "Grand total", "TOTAL 7", "Total 7 (100 %)", "Sum 1,234",
+        "7 total", "12 in total", "Summe 7",
     ],
 )  # fmt: skip
 def test_what_stands_below_a_table_is_no_number_of_a_patient(text):
@@ -104,3 +106,11 @@ def test_what_is_wrong_in_other_rows_is_told_together_with_the_question(session,
     )
     assert {(one.row, one.column) for one in report.problems} == {(4, "at"), (5, "id"), (6, "kg")}, report.sentences()
     assert session.scalar(select(func.count()).select_from(Patient)) == 0
+
+
+def test_a_total_in_the_place_of_the_key_of_a_row_is_asked_about(session, team, table):
+    said = CONSTANT + FACTS.replace('"patient.record_number"', '"row.key"')
+    said += '[numbered]\n"patient.record_number" = "REG-"\n'
+    report = run(session, team, table(HEAD, *GOOD, "TOTAL 2;Ode;male;142;"), said)
+    assert [(one.row, one.column, one.ask) for one in report.problems] == [(4, "id", "row.patient")], report.sentences()
+    assert not run(session, team, table(HEAD, *GOOD), said).refused

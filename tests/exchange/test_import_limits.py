@@ -169,7 +169,7 @@ def test_the_parts_are_unpacked_as_they_are_and_not_as_they_say():
 
 def test_many_people_of_one_name_are_compared_with_a_few_of_them():
     people = KnownPeople.__new__(KnownPeople)
-    people.patients = {}
+    people.patients, people.births, people.in_part = {}, {}, {}
     long = "x" * 7_000
     notes = []
     for row in range(2, 402):

@@ -130,6 +130,41 @@ def test_nobody_is_seen_alive_after_the_death(ward, infusion, whose):
         assert ward.fill("nurse", url, sure="x", performed_at=before, **event).status_code == 303, ward.refused
 
 
+@pytest.mark.rule(69)
+def test_an_event_does_not_end_after_the_death(ward, infusion):
+    mine, given, _other = infusion
+    began = clock.now() + timedelta(minutes=2)
+    event = {"term": "Fever", "outcome": "recovering", "seriousness": "no", **day_boxes("aware_on", today())}
+    url = f"/treatments/{mine.id}/adverse-events/new"
+    ward.end(given, ended_at=clock.now() + timedelta(minutes=1), volume_given="10")
+    dies(ward, mine.patient)
+    with ward.later(days=3):
+        after = clock.now() - timedelta(hours=1)
+        assert ward.fill("nurse", url, sure="x", performed_at=began, ended_at=after, **event).status_code == 422
+        ward.said_no("before this", "rule 69")
+        assert ward.fill("nurse", url, sure="x", performed_at=began, **event).status_code == 303, ward.refused
+        fever = ward.session.scalars(select(AdverseEvent)).one()
+        assert ward.amend("nurse", fever, ended_at=after).status_code == 422
+        ward.said_no("before this", "rule 69")
+        assert ward.amend("nurse", fever, ended_at=began + timedelta(minutes=1)).status_code == 303, ward.refused
+
+
+@pytest.mark.rule(69)
+def test_a_day_of_death_before_the_end_of_an_event_is_refused(ward, infusion):
+    mine, given, _other = infusion
+    ward.end(given, ended_at=clock.now() + timedelta(minutes=1), volume_given="10")
+    event = {"term": "Fever", "outcome": "resolved", "seriousness": "no", **day_boxes("aware_on", today())}
+    url, died = f"/treatments/{mine.id}/adverse-events/new", today()
+    began = clock.now() + timedelta(minutes=2)
+    with ward.later(days=3):
+        ended = clock.now() - timedelta(hours=1)
+        assert ward.fill("nurse", url, sure="x", **event, performed_at=began, ended_at=ended).status_code == 303, (
+            ward.refused
+        )
+        assert ward.amend("physician", mine.patient, **day_boxes("died_on", died)).status_code >= 400
+        ward.said_no("before an adverse event ended on")
+
+
 def test_a_day_of_death_before_a_visit_is_refused(ward, infusion):
     mine, _given, _other = infusion
     url, said = f"/treatments/{mine.id}/visits/new", {"made": "made", "name": "Call", "new_symptoms": "no"}
