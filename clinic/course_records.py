@@ -290,8 +290,6 @@ def _condition(model: type[Any], scope: Scope) -> Any:
 
     None: nothing that was read needs any.
     """
-    if scope.pool.only is not None and getattr(model, "OF_OTHERS", False) and not _of_others(scope.pool):
-        return None
     tables = sorted(table_of(kind) for kind, rows in scope.pool.rows.items() if rows)
     asked = {
         column: scope.pool.ids(table)
@@ -305,11 +303,6 @@ def _condition(model: type[Any], scope: Scope) -> Any:
         asked["id"] = sorted(ids)
     scope.given = asked
     return _names(model, *asked) if asked else None
-
-
-def _of_others(pool: Pool) -> bool:
-    """Return whether any cells that were read are of somebody else than the patient."""
-    return any(one.kind != "self" for kind, rows in pool.rows.items() if table_of(kind) == "donor" for one in rows)
 
 
 @cache

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic.accounts.authorizations import known_for
+from clinic.administration.answers import says_why
 from clinic.administration.dose_checks import endotoxin_results
 from clinic.administration.gate import CARERS, identity, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
@@ -253,9 +254,10 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
         raise StepBlocked("Administration", verdict.blocked)
     if check.rests_on and bedside.evidence() != check.rests_on:
         raise RuleBroken(CHANGED)
-    if verdict.warnings and not (because or "").strip():
+    if verdict.warnings and not says_why(because):
         asked = "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings)
-        raise RuleBroken(Problem(f"Give the reason for continuing: {asked}.", "because"))
+        how = "Say in a few words what you saw or asked, or who decided: “ok” alone tells nobody why."
+        raise RuleBroken(Problem(f"Give the reason for continuing: {asked}. {how}", "because"))
     started = facts.get("performed_at")
     if (
         started is not None

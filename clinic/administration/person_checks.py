@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.alerts_since import alerts_since, said_since
+from clinic.administration.alerts_since import alerts_since, said_since, stops
 from clinic.administration.known_facts import (
     alerts,
     allergy_conflicts,
@@ -21,17 +21,19 @@ from clinic.administration.known_facts import (
 )
 from clinic.eligibility.models import Eligibility, concerns_all, counting, stops_elsewhere
 from clinic.harvest.models import Harvest
+from clinic.patients.donor_screening import contradicting, groups_read, same_blood
 from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
 from clinic.patients.infections import tells_of_infection
 from clinic.patients.merging import CONFIRMS, proposed_to
 from clinic.patients.models import had_died
-from clinic.patients.ruled_out import rules_out
 from clinic.patients.whole_person import not_asked
+from clinic.products.graph import donors
 from clinic.products.models import Product
 from clinic.records import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from clinic.administration.models import PastReaction
@@ -146,16 +148,19 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     stopped_elsewhere(verdict, bedside, at)
     for reaction in past_reactions(bedside.records):
         earlier_reaction(verdict, bedside, reaction)
+    one_blood_group(verdict, bedside)
     if product is None:
         return
     blood_groups(verdict, bedside, product)
 
 
 def told_since(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
-    """Ask about every alert since the decision, and about every infection; what rules the person out stops (15, 23)."""
+    """Ask about every alert since the decision, and every infection; what stops waits for a physician (1, 15, 23)."""
     fresh, infected = alerts_since(bedside.records, at), infections(bedside.records, at)
+    day = clock.day(at, bedside.records.zone)
+    against = [text for text in fresh if stops(text, bedside.course.condition, day)]
     for text in fresh:
-        if rules_out(text, bedside.course.condition):
+        if text in against:
             fix = ("eligibility.new", {"treatment_id": bedside.course.id})
             verdict.fault(
                 ALERT, 23, said_since(text), text, who=(Role.PHYSICIAN,), fix=fix, fix_label="Decide on eligibility"
@@ -163,7 +168,7 @@ def told_since(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         elif text not in infected:
             verdict.warn(INFECTION if tells_of_infection(text) else ALERT, 23, text)
     for text in infected:
-        if not (text in fresh and rules_out(text, bedside.course.condition)):
+        if text not in against:
             verdict.warn(INFECTION, 23, text)
 
 
@@ -173,6 +178,23 @@ def stopped_elsewhere(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     for stop in stops_elsewhere(bedside.records, counts, at) if counts is not None else ():
         if not concerns_all(stop):
             verdict.warn("Another course was stopped", 23, stop.told)
+
+
+def one_blood_group(verdict: Verdict, bedside: Bedside) -> None:
+    """Stop where what is recorded of one person's blood group does not agree: it may be another person's (rule 20)."""
+    records, product = bedside.records, bedside.product
+    fix: dict[str, Any] = {"fix": ("patients.blood_groups", {"patient_id": bedside.course.patient_id})}
+    asked: list[tuple[str, Sequence[Any], dict[str, Any]]] = [("recipient", same_blood(records), fix)]
+    asked += [
+        ("donor", [donor], {"fix": ("donors.show", {"donor_id": donor.id})})
+        for donor in (donors(records, product) if product is not None else ())
+        if donor.kind != "self"
+    ]
+    for who, person, to in asked:
+        if because := contradicting(records, who, person):
+            left, right = groups_read(records, person)
+            who_may, label = (Role.TECHNOLOGIST, Role.PHYSICIAN), "Compare the blood groups"
+            verdict.fault(f"One blood group, {who}", 20, because, left, right, who=who_may, fix_label=label, **to)
 
 
 def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:

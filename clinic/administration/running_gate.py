@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from clinic import clock
+from clinic.administration.alerts_since import ill_now
 from clinic.administration.dose_checks import dmso, endotoxin, endotoxin_results, weight
 from clinic.administration.dose_window import Portion, window
 from clinic.administration.gate import donors_of_cells, identity, place, what_cells
-from clinic.administration.known_facts import past_reactions
+from clinic.administration.known_facts import alerts, past_reactions
 from clinic.administration.person_checks import GROUPS_DIFFER, INFECTION, one_record, same_identity, whole_person
 from clinic.administration.scanning import Wristband
 from clinic.administration.sums import DAY, given_to_patient
 from clinic.administration.verdict import Bedside, Verdict
 from clinic.errors import RuleBroken
 from clinic.patients.doubted import starts
-from clinic.patients.infections import tells_of_infection
 from clinic.release.models import released
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def faults(records: CourseRecords, given: Administration, at: datetime) -> list[
     place(verdict, bedside)
     whole_person(verdict, bedside, at)
     donors_of_cells(verdict, bedside, start)
-    return [one.because for one in verdict.blocked] + _unanswered(records, given, verdict)
+    return [one.because for one in verdict.blocked] + _unanswered(records, given, verdict, at)
 
 
 def begun(given: Administration, at: datetime) -> datetime:
@@ -95,12 +96,15 @@ def dose(verdict: Verdict, bedside: Bedside, begun: datetime) -> None:
             check(verdict, replace(bedside, earlier=before), portion)
 
 
-def _unanswered(records: CourseRecords, given: Administration, verdict: Verdict) -> list[str]:
+def _unanswered(records: CourseRecords, given: Administration, verdict: Verdict, at: datetime) -> list[str]:
     """Return what the two people were not asked about when they read wristband and bag: infections, groups (21, 23)."""
     check = records.get(given.check_id)
     answered = [(one["check"], one["left"], one["right"]) for one in check.warnings] if check is not None else []
     new = [one for one in verdict.warnings if (one.check, one.left, one.right) not in answered]
-    infected = [one.left for one in new if one.check == INFECTION and tells_of_infection(one.left)]
+    day, decided = clock.day(at, records.zone), alerts(records, at)  # of alerts the gate asks whether one is new
+    infected = [
+        one.left for one in new if one.check == INFECTION and one.left not in decided and ill_now(one.left, day)
+    ]
     groups = [(one.left, one.right) for one in new if one.check == GROUPS_DIFFER]
     found = [f"An infection is recorded: {text}." for text in infected]
     return found + [f"Blood groups differ: the cells are {cells}, the patient is {own}." for cells, own in groups]

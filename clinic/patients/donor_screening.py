@@ -9,6 +9,7 @@ from clinic import clock
 from clinic.access import Role
 from clinic.patients.donor_consent import consent_problems
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, says_why
+from clinic.patients.models import Patient
 from clinic.patients.names import compact, searchable
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Action, Blocked
@@ -237,9 +238,10 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
 
 
 def contradicting(records: CourseRecords, who: str, person: Sequence[Any]) -> str:
-    """Return that the typings on the records of one person do not agree; "" where they do (rule 20).
+    """Return that what is recorded of the blood group of one person does not agree; "" where it does (rule 20).
 
-    What a typing said before a correction counts, too, until a second person has signed the typing.
+    Typed samples and the groups that are entered on her or his records. What a typing or an entry said before a
+    correction counts, too, until a second person has signed or confirmed that.
     """
     typings = [typing for one in person for typing in records.on(one, BloodTyping)]
     if len({(one.abo, one.rhd) for one in typings}) > 1:
@@ -248,7 +250,52 @@ def contradicting(records: CourseRecords, who: str, person: Sequence[Any]) -> st
         return (
             f"The {who}'s blood groups do not agree: one was corrected, and no second person has signed the correction."
         )
-    return ""
+    entered = {group for one in person for group in _entered(one, typed=bool(typings))}
+    if all(len({group[n] for group in entered | {(one.abo, one.rhd) for one in typings}} - {None}) < 2 for n in (0, 1)):
+        return ""
+    typed = next((f"; {one.headline()}" for one in typings), "")
+    said = " or ".join(sorted(group_words(*one) for one in entered))
+    return (
+        f"The {who}'s blood groups do not agree: the record says {said}{typed}. The cells or the sample may be another "
+        "person's: compare who was typed, and correct what is wrong; a second person confirms it."
+    )
+
+
+def group_words(abo: str | None, rhd: str | None) -> str:
+    """Return a blood group in words: “O RhD negative”."""
+    return f"{abo or 'ABO not known'} RhD {rhd or 'not known'}"
+
+
+def groups_read(records: CourseRecords, person: Sequence[Any]) -> tuple[str, str]:
+    """Return in words what is entered and what was typed of one person, for whoever compares the two."""
+    entered = sorted({group_words(*group) for one in person for group in _entered(one, typed=True)})
+    typed = [
+        f"{group_words(one.abo, one.rhd)}, sample {one.sample_number}"
+        for p in person
+        for one in records.on(p, BloodTyping)
+    ]
+    return f"record: {' or '.join(entered) or 'no group'}", f"typed: {'; '.join(typed) or 'no sample'}"
+
+
+def same_blood(records: CourseRecords) -> list[Any]:
+    """Return whose typings are the patient's: all records of the person, and those of the donor of own cells."""
+    own = [one for one in records.every(Donor) if one.kind == "self" and one.patient_id in records.people_ids]
+    return [*records.people, *own]
+
+
+def _entered(one: Any, *, typed: bool) -> Iterator[tuple[str | None, str | None]]:
+    """Yield the group that is entered on a record; and, of a patient, each before a correction nobody has confirmed.
+
+    The donor of own cells took over the patient's entry, and says nothing of its own.
+    """
+    if getattr(one, "kind", None) == "self":
+        return
+    if one.abo or one.rhd:
+        yield one.abo, one.rhd
+    for change in one.unconfirmed if typed and isinstance(one, Patient) else ():
+        abo, rhd = (change.changes[name][0] if name in change.changes else None for name in ("abo", "rhd"))
+        if abo or rhd:
+            yield abo, rhd
 
 
 def _read(typing: BloodTyping) -> Iterator[tuple[str | None, str | None]]:

@@ -356,8 +356,6 @@ class BloodTyping(Record):
     HAPPENED = "Sample taken at"
     PERSON = "patient"
     DONE, QUALIFIED, QUALIFIED_FOR = "Typed by", (("performed_by_id", 0),), ("processing", "release")
-    OF_OTHERS = True
-    """Where only some kinds are judged, nobody asks for the groups of somebody whose own cells they are."""
     __table_args__ = (CheckConstraint("(patient_id IS NULL) <> (donor_id IS NULL)", name="of_one_person"),)
 
     patient_id: Mapped[str | None] = reference("patient")

@@ -68,4 +68,6 @@ def takes_away(name: str, change: list[Any]) -> bool:
         return old == "present"
     if name == "allergies":
         return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
+    if name in {"abo", "rhd"}:
+        return bool(old) and new != old
     return name == "died_on" and bool(old) and (new is None or new > old)

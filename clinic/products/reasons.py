@@ -119,11 +119,13 @@ _OF_PATIENT = re.compile(
     (?:in\ remission|remission|recovered|better|well|improved|died|dead|deceased|passed\ away|declin\w+|refus\w+
     |cancel\w+|withdr[ae]w\w*|moved(\ away)?|stopped|ill|sick|unwell|postponed
     |not\ (?:come|want\w*|need\w*|wish\w*)(\ (?:it|any\ more|the\ treatment))?)\b
+    |\b(?:the\ )?(?:patient|recipient)\ (?:no\ longer|does\ not|doesn't)\ needs?\b(\ (?:it|this|them)\b)?
+    |^residues?\ (?:left\ )?(?:after|of)\ (?:the\ )?(?:use|infusion|injection|giving)\.?$
     |\b(?:wish|request|decision|death|consent)\ of\ the\ (?:patient|family|parents?)\b
     |\b(?:patient|recipient|family)'s\ (?:wish|request|death|decision|consent)\b|\bin\ remission\b|\bdied\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""What became of the patient, so that the container is no longer needed."""
+"""What became of the patient, so that the container is no longer needed; or that it is what was left after its use."""
 
 
 _TITLED = re.compile(r"\b(dr|prof|mr|mrs|ms)\.?\s+(\w\.\s*)?\w+", re.IGNORECASE)

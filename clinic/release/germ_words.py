@@ -9,26 +9,38 @@ from clinic.products.germ_names import LATIN, NAMES
 from clinic.wording import pieces
 
 _SAID = {
-    "N": "no without zero",
+    "N": "no without zero kein keine",
     "M": "none nil nothing",
-    "X": "not",
-    "G": "negative neg sterile ngtd nd undetected complies meets na",
-    "S": "growth organism organisms microorganism microorganisms bacteria bacterium fungi fungus yeast yeasts"
+    "X": "not nicht",
+    "G": "negative neg sterile ngtd nd undetected complies meets na steril",
+    "S": "growth wachstum keime"
+    " organism organisms microorganism microorganisms bacteria bacterium fungi fungus yeast yeasts"
     " mould mold mycoplasma virus viruses colony colonies cfu rcl rca dna rna",
-    "V": "seen detected found isolated observed present grew grown identified",
+    "V": "seen detected found isolated observed present grew grown identified nachweisbar nachgewiesen",
     "A": "microbial bacterial fungal visible aerobic anaerobic",
     "O": "or",
     "R": "for",
     "P": "pending awaited",
     "F": "after day days hour hours d h hrs final preliminary interim both all bottles bottle in at to date by pcr"
-    " specification so far yet culture cultures the with",
-    "B": "was were is",
+    " specification so far yet culture cultures the with"
+    " still read reading nach",
+    "B": "was were is remains remained stays stayed",
+    "Q": "few many moderate some rare numerous occasional scant abundant several",
+    "W": "white red blood epithelial nucleated mononuclear",
+    "C": "cells neutrophils leukocytes leucocytes lymphocytes monocytes macrophages erythrocytes granulocytes wbc wbcs",
 }
 _LETTER = {word: letter for letter, words in _SAID.items() for word in words.split()}
 """The few words of a finding that is plainly “nothing”, each with the letter of its part in the sentence."""
 _NOTHING = re.compile(r"[FA]*(?:[NM]A*S(?:ON?S)*B?V?|MB?V?|A*SB?(?:XV|G|M)|B?XV|B?G(?:RA*S(?:OS)*)?|B?P)[FA]*")
 """What one part of a finding may say: “no growth”, “none seen”, “growth: none”, “not detected”, “negative for …”."""
-_ASIDE = re.compile(r"[FA]*")
+_ASIDE = re.compile(r"[FA]*|Q*W*CV?")
+"""What may stand beside it: days and bottles, and what of the patient's own cells was seen."""
+_FUNGAL = frozenset({"fungi", "fungus", "fungal", "yeast", "yeasts", "mould", "mold"})
+_OTHER = frozenset(
+    {"bacteria", "bacterium", "bacterial", "organism", "organisms", "microorganism", "microorganisms", "microbial"}
+)
+"""A part that speaks of fungi and of no other germs says nothing of those."""
+_TWO_DEGREES = r"\d{2}(?:\s*(?:-|–|to)\s*\d{2})?(?:\s*°\s?c)?\s*(?:and|\+|&)\s*\d{2}(?:\s*(?:-|–|to)\s*\d{2})?"
 _FIGURE = (
     (
         re.compile(r"(?<![\w.,<>≤≥-])(?:<\s*10?|0)\s*cfu(?:\s*/\s*(?:\d+\s*)?(?:ml|bag|plate|bottle))?(?![\w.,]*\d)"),
@@ -36,11 +48,13 @@ _FIGURE = (
     ),
     (re.compile(r"^\s*(?:<\s*1|0)\s*$"), " nil "),
     (re.compile(r"\bn\s?[./]\s?[ad]\b\.?"), " na "),
+    (re.compile(rf"\bat\s+{_TWO_DEGREES}\s*(?:degrees(?:\s*c(?:elsius)?)?|°\s?c)\b\.?"), " at "),
+    (re.compile(r"\bbact\s?[/-]?\s?alert\b|\bbactec\b"), " by "),
     (re.compile(r"\bmycoplasma dna\b"), " mycoplasma "),
     (re.compile(r"\bmicro-organism"), " microorganism"),
     (
         re.compile(
-            r"\b(?:days?|hours?|d|h)\s?\d{1,3}\b(?![.,]\d)|(?<![.,\d])\b\d{1,3}[\s-]?(?:days?|hours?|hrs?|d|h)\b"
+            r"\b(?:days?|hours?|d|h)\s?\d{1,3}\b(?![.,]\d)|(?<![.,\d])\b\d{1,3}[\s-]?(?:days?|tag(?:en?)?|hours?|hrs?|d|h)\b"
         ),
         " day ",
     ),
@@ -94,19 +108,28 @@ def names_something(finding: str | None) -> bool:
     """Whether a finding names what was found, or could: true of every text that is not plainly “nothing”.
 
     Each part of it is made of the few words of `_SAID` in the order of such a sentence. What has another word, a figure
-    or a doubt may name a germ, so it is refused at its box: remarks go into the note.
+    or a doubt may name a germ, and what speaks of one bottle or one kind of germs says nothing of the other, so it is
+    refused at its box: remarks go into the note.
     """
     said = (finding or "").strip().lower()
     if not said.strip("-–—. "):
         return False
     for figure, word in _FIGURE:
         said = figure.sub(word, said)
-    parts = [part for one in _PART.split(said) if (part := _letters(one))]
+    if bool(re.search(r"\baerobic\b", said)) is not bool(re.search(r"\banaerobic\b", said)):
+        return True
+    split = _PART.split(said)
+    parts = [part for one in split if (part := _letters(one))]
     if any("?" in part for part in parts) or ("X" in "".join(parts) and re.search(r"\b(?:all|both)\b", said)):
         return True
-    return not any(_NOTHING.fullmatch(one) for one in parts) or not all(
-        _NOTHING.fullmatch(one) or _ASIDE.fullmatch(one) for one in parts
-    )
+    whole = [one for one in split if _NOTHING.fullmatch(_letters(one)) and not _limited(one)]
+    return not whole or not all(_NOTHING.fullmatch(one) or _ASIDE.fullmatch(one) for one in parts)
+
+
+def _limited(part: str) -> bool:
+    """Whether a part speaks of fungi alone."""
+    words = set(re.findall(r"\w+", part))
+    return bool(words & _FUNGAL) and not words & _OTHER
 
 
 def _letters(part: str) -> str:

@@ -292,8 +292,9 @@ def _contradicts(result: QCResult, test: QCTest) -> list[str]:
     outcomes = test.outcomes or {}
     says = "Outcome is still pending" if result.pending else f"Outcome says {outcomes[result.outcome or ''].lower()}"
     bad = " or ".join(said.lower() for key, said in outcomes.items() if key != test.nothing_found)
-    said = f"{test.label}: {says}, and Finding names “{result.finding}”. Choose {bad}, or clear the finding; other"
-    return [Problem(f"{said} remarks go into the note.", "finding", rule=43)]
+    said = f"{test.label}: {says}, and Finding names “{result.finding}”. Choose {bad}, or clear the"
+    more = "finding or write “no growth” alone. Other remarks: save the result, press Amend on it, and fill in Note."
+    return [Problem(f"{said} {more}", "finding", rule=43)]
 
 
 def _unnames(one: Amendment, test: QCTest | None) -> bool:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def refused_since(records: CourseRecords, product: Product) -> list[str]:
     """Return what ended since the release (course, patient's life, donor's consent), and doubts who a donor is.
 
-    Also blood groups that do not agree, of a donor and of the patient who gets a donor's cells. Whatever patient the
-    records are about. Empty for records of an earlier moment: the gate asks them at that moment.
+    Also blood groups that do not agree, of a donor and of the patient. Whatever patient the records are about.
+    Empty for records of an earlier moment: the gate asks them at that moment.
     """
     if records.known_at is not None:
         return []
@@ -31,7 +31,8 @@ def refused_since(records: CourseRecords, product: Product) -> list[str]:
     givers = donors(records, product)
     others = [donor for donor in givers if donor.kind != "self"]
     found += [contradicting(records, "donor", [donor]) for donor in others]
-    found += [contradicting(records, "recipient", course.patient.person)] if others and course is not None else []
+    own = [donor for donor in givers if donor.kind == "self"]
+    found += [contradicting(records, "recipient", [*course.patient.person, *own])] if course is not None else []
     for donor in givers:
         found += [one.because for one in doubted_donor(records, donor)]
         for one in collections(records, product, donor, product.recorded_at) if donor.kind != "self" else ():

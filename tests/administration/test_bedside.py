@@ -150,7 +150,7 @@ def test_the_thaw_clock_runs_on_between_check_and_start(team: Team, time_machine
     assert check.clear
     time_machine.move_to(clock.now() + timedelta(minutes=16), tick=False)
     with pytest.raises(StepBlocked, match="Too long after thaw"):
-        given(check, team, because="warned")
+        given(check, team, because="the physician was told")
 
 
 @pytest.mark.rule(54)

@@ -187,7 +187,7 @@ class Ward:
         return made
 
     def begin(
-        self, check: BedsideCheck | None, *, because: str = "seen, and right", **typed: Any
+        self, check: BedsideCheck | None, *, because: str = "the physician saw it and agrees", **typed: Any
     ) -> TestResponse | None:
         """The nurse begins on a check; ``because`` answers warnings, so that a warning alone refuses nothing."""
         if check is None:

@@ -266,3 +266,16 @@ def test_an_unknown_word_reaches_a_cousin_by_a_common_parent(ward, reason):
     assert ward.tag(cousin) == "Released", ward.refused
     found(ward, bag, "discarded", reason)
     assert ward.tag(cousin) == "On hold"
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize(
+    ("said", "alone"),
+    [
+        ("Patient no longer needs it", True), ("The recipient does not need it", True), ("Residue after use", True),
+        ("Residue seen in the bag", False), ("White residue after use", False), ("Awaiting label", False),
+        ("Patient no longer needs it, cloudy", False), ("Residue after use, another patient's label", False),
+    ],
+)  # fmt: skip
+def test_what_is_plainly_said_of_one_bag_holds_no_other(said, alone):
+    assert of_one_container(said) is alone

@@ -199,7 +199,7 @@ def test_endotoxin_adds_up_over_the_bags_of_an_hour(ward):
     bags = [
         released_product(mine, ward.team, volume="60", results={"endotoxin": Decimal("4.5")}, **thawed) for _n in (1, 2)
     ]
-    given(checked(mine, bags[0], ward.team), ward.team, because="both")
+    given(checked(mine, bags[0], ward.team), ward.team, because="half a dose each")
     check = checked(mine, bags[1], ward.team)
     assert 42 in {r["rule"] for r in check.reasons}
     assert "last hour" in next(line["left"] for line in check.evidence if line["check"] == "Endotoxin")
@@ -212,7 +212,7 @@ def test_cells_of_another_course_an_hour_ago_ask_for_a_reason(ward, own):
     consented(other, ward.team)
     eligible(other, ward.team)
     more = released_product(other, ward.team, amount="0.01")
-    given(checked(mine, bag, ward.team), ward.team, because="first")
+    given(checked(mine, bag, ward.team), ward.team, because="first half of the dose")
     check = checked(other, more, ward.team)
     lines = {line["check"] for line in check.evidence if line["rule"] == 61 and line["warning"]}
     assert "Days since the last cells" in lines

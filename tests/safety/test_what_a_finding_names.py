@@ -106,7 +106,11 @@ def test_the_finding_of_such_a_result_is_cleared_by_two_people(ward, own):
         "negative control contaminated",
         "below the limit of 10 CFU: 5 CFU Micrococcus", "Nocardia", "no growth aerobic yeast anaerobic", "10 CFU",
         "not detected in all bottles", "no growth by day 2 seen day 3", "no culture", "growth pending",
-        "Staph not found",
+        "Staph not found", "No growth in the anaerobic bottle", "No aerobic growth", "Aerobic bottle negative",
+        "No growth on plate 1", "No growth of fungi", "No fungal growth", "no fungi seen",
+        "Anaerobic: no growth", "No growth (aerobic)", "No growth in the first bottle", "No growth at 30-35 degrees",
+        "No yeasts", "many cells, bacteria", "moderate growth", "yeast cells", "Kein Wachstum aerob",
+        "no growth aerobically",
     ],
 )  # fmt: skip
 def test_what_is_not_plainly_nothing_names_something(said):
@@ -121,6 +125,10 @@ def test_what_is_not_plainly_nothing_names_something(said):
         "no organisms seen", "no bacteria or mould", "nothing grew", "0 CFU", "<1 CFU", "NGTD", "complies", "ND", "–",
         "Not detected (<10 CFU/mL)", "none seen", "Mycoplasma DNA not detected", "aerobic negative, anaerobic negative",
         "Growth: none", "culture pending", "No growth after 14 days in both bottles", "negative for mycoplasma",
+        "No growth, day 14, BacT/ALERT, aerobic and anaerobic", "No organisms seen, moderate neutrophils",
+        "Nothing grew after 14 days at 30-35 and 20-25 degrees", "Culture remains negative at final read",
+        "Few white cells, no bacteria", "Kein Wachstum", "Kein Wachstum nach 14 Tagen", "no bacteria, no fungi",
+        "Still negative",
     ],
 )  # fmt: skip
 def test_what_is_plainly_nothing_names_nothing(said):

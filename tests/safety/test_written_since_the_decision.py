@@ -26,7 +26,9 @@ GRAVE = (
 )
 """Alerts after which a physician decides again, by any name that clinicians use."""
 INFECTED = ("Blood culture positive since this morning", "Pneumonia, febrile", "HIV test reactive", "MRSA in the wound")
-"""Alerts of an infection: it may be over."""
+"""Alerts of an infection that goes on."""
+PAST = ("Fever in childhood", "Pneumonia 2019", "History of sepsis in 2018")
+"""Alerts of one that is over, as far as they say."""
 PLAIN = ("Hard of hearing", "Interpreter needed: Turkish", "Prefers tea", "Lives alone", "No fever, no infection")
 """Alerts that a person reads and answers."""
 
@@ -49,7 +51,7 @@ def stopped(ward, who="nurse") -> str:
 
 
 @pytest.mark.rule(23)
-@pytest.mark.parametrize("text", GRAVE)
+@pytest.mark.parametrize("text", GRAVE + INFECTED)
 def test_an_alert_that_speaks_against_cells_stops_until_a_physician_has_decided_again(ward, own, text):
     bag, mine = own
     alert(ward, mine, text)
@@ -82,8 +84,8 @@ def test_any_alert_since_the_decision_wants_a_reason(ward, own, text):
 
 
 @pytest.mark.rule(23)
-@pytest.mark.parametrize("text", INFECTED)
-def test_an_infection_is_asked_about_and_once_answered_the_cells_run_on(ward, own, text):
+@pytest.mark.parametrize("text", PAST)
+def test_an_earlier_infection_is_asked_about_and_once_answered_the_cells_run_on(ward, own, text):
     bag, mine = own
     alert(ward, mine, text)
     check = ward.check(mine, bag)
@@ -133,6 +135,20 @@ def test_an_alert_that_any_person_may_answer_stops_no_cells_that_run(ward, own):
     for text in PLAIN:
         alert(ward, mine, text)
     assert not stopped(ward)
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    "because", ["", "ok", "yes", "-", "n/a", "fine", "all good", "ok, ok", "...", "checked, right"]
+)
+def test_a_reason_that_says_nothing_answers_no_warning(ward, own, because):
+    bag, mine = own
+    alert(ward, mine, PLAIN[0])
+    check = ward.check(mine, bag)
+    assert ward.begin(check, because=because).status_code == 422
+    ward.not_given(bag, "tells nobody why", "Reason for continuing")
+    ward.begin(check, because="spoke slowly, wife translated")
+    assert ward.given(bag) is not None, ward.refused
 
 
 # adverse events that no physician has assessed

@@ -1,0 +1,27 @@
+"""Whether the reason for continuing in spite of a warning says anything: “ok” tells nobody why (rule 23)."""
+
+from __future__ import annotations
+
+import re
+
+_SAYS_NOTHING = """
+ok okay okey k yes yep yeah ja no not none na nil nothing fine good great right correct true sure done clear
+checked check seen read known noted aware agreed accepted approved confirmed reviewed acknowledged all is it its
+it's this that the a an and or of to be as so everything every alright problem problems issue issues concern
+concerns reason reasons go ahead continue proceed given give cells start begin please thanks thank you we i see
+above below same again test testing asdf qwerty xxx abc warning warnings ignore ignored override skip later tbd
+because just was were are very well now here there both with on in at for can may
+"""
+_LEAST = 7
+"""Letters in all."""
+
+
+def says_why(reason: str | None) -> bool:
+    """Whether a reason has two words at least, one of which tells something, and seven letters."""
+    empty = set(_SAYS_NOTHING.split())
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", (reason or "").lower())
+    letters = sum(map(len, words))
+    telling = [word for word in words if word not in empty and len(set(word)) > 2]
+    if any(ord(letter) > 0x24F for word in telling for letter in word):  # scripts that may not part words
+        return letters >= 4
+    return len(words) > 1 and letters >= _LEAST and bool(telling)
