@@ -63,16 +63,20 @@ def get_or_404(model: type[M], public_id: str) -> M:
     return row
 
 
-def staff_choices(roles: Iterable[Role] | None = None, *, kept: Iterable[str | None] = ()) -> list[tuple[str, str]]:
+def staff_choices(
+    roles: Iterable[Role] | None = None, *, kept: Iterable[str | None] = (), staff: Iterable[Any] | None = None
+) -> list[tuple[str, str]]:
     """Return id and name of the staff of the user's site who have access now, of some roles or all.
 
-    ``kept``: whom a record names already; they stay to choose, whatever became of their accounts.
+    ``kept``: whom a record names already; they stay to choose, whatever became of their accounts. ``staff``: the staff
+    of the site, where the page has read them already.
     """
     named, user = set[Any](kept), type(me())
     columns = (user.id, user.printed_name, user.role, user.active)
+    known = db.session.execute(select(*columns)) if staff is None else staff
     return [
         (row.id, f"{row.printed_name}, {row.role.label}")
-        for row in db.session.execute(select(*columns).order_by(user.printed_name, user.id))
+        for row in sorted(known, key=lambda one: (one.printed_name, one.id))
         if row.id in named or (row.active and (roles is None or row.role in roles))
     ]
 
@@ -84,20 +88,22 @@ def staff_names() -> dict[str, str]:
     return {row.id: f"{row.printed_name}, {row.role.label}" for row in db.session.execute(chosen)}
 
 
-def form_of(
+def form_of(  # noqa: PLR0913 - each says another way in which a form begins
     kind: type[F],
     row: Model | None = None,
     *,
     people: Iterable[Role] | None = None,
     about: Mapping[str, Any] | None = None,
     rests_on: Model | None = None,
+    staff: Iterable[Any] | None = None,
     **more: Any,
 ) -> F:
     """Return a form on the site's clock, filled in from a row or from this person's draft where there is one.
 
     Staff of the roles ``people`` (all where it is left out) are offered in its fields for a person. A new record's
     form starts with now and me where its facts say so. ``about``: the rows that the record belongs to. ``rests_on``:
-    the row over whose page something is decided, where the form is not filled in from it.
+    the row over whose page something is decided, where the form is not filled in from it. ``staff`` as in
+    `staff_choices`.
     """
     user = me()
     draft = drafts.at_hand(user.id) if request.method == "GET" else None
@@ -109,9 +115,10 @@ def form_of(
     form.can_draft = True
     asked = [field for field in form.visible_fields if field.short_name.endswith("_by_id")]
     if asked:
-        staff = staff_choices(people, kept=[getattr(row, field.short_name, None) for field in asked])
+        named = [getattr(row, field.short_name, None) for field in asked]
+        offered = staff_choices(people, kept=named, staff=staff)
         for field in asked:
-            field.offer(staff)
+            field.offer(offered)
     if draft is not None:
         form.draft_note = f"Your draft of {wording.moment(draft[1], form.zone)} is filled in."
     elif row is None and not form.is_submitted():

@@ -135,19 +135,16 @@ class Patient(Entry):
 
     @property
     def unconfirmed(self) -> list[Amendment]:
-        """The corrections that took a warning away and that no second person has confirmed yet (rules 20, 23).
-
-        Also those of a blood group, where a sample of the patient was typed: it may be the record that is right.
-        """
+        """The corrections that took a warning away, or a typed person's group, and that nobody confirmed (20, 23)."""
         return [
             one
             for one in self.amendments
             if one.confirmed_by_id is None
-            and any(takes_away(name, change) and self._warns(name) for name, change in one.changes.items())
+            and any(
+                takes_away(name, change) and (name not in {"abo", "rhd"} or self.typings)
+                for name, change in one.changes.items()
+            )
         ]
-
-    def _warns(self, name: str) -> bool:
-        return name not in {"abo", "rhd"} or bool(self.typings)
 
     @property
     def open_corrections(self) -> list[Amendment]:

@@ -136,7 +136,7 @@ def _worksheet(records: CourseRecords, product: Product) -> Any:
     tests = [spec.test for spec in version.says.qc] if version else []
     tests += [str(result.test) for result in records.on(product, QCResult)]
     tests += [test for test in request.args.getlist("test") if test in QC_TESTS]
-    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))), people=TESTS)
+    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))), people=TESTS, staff=records.staff)
     run = records.get(product.run_id)
     form.plan([other for other in run.outputs if other.id != product.id] if run else [])
     return form

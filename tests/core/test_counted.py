@@ -82,7 +82,7 @@ def test_a_list_of_a_course_reads_only_what_it_shows(
     assert count() <= 14
 
 
-@pytest.mark.parametrize(("page", "most"), [("results", 21), ("release", 29)])
+@pytest.mark.parametrize(("page", "most"), [("results", 20), ("release", 29)])
 def test_a_page_on_a_product_reads_its_records_once(
     page: str, most: int, whole: tuple[Treatment, Product], client_as: Callable, queries: Callable
 ) -> None:
