@@ -52,7 +52,7 @@ TABLES: dict[str, type[Any]] = {
     "results": QCResult, "decisions": Release, "moves": Movement,
 }  # fmt: skip
 VITALS = {"spo2": Decimal(98), "temperature": Decimal("36.6"), "systolic": 124, "diastolic": 78, "pulse": 72}
-SURE = "seen, and right"
+SURE = "asked the patient, and compared with the chart"
 EXCEPTION = {
     "physician_told": "Dr I. Novak, 09:00", "benefit_risk": "The benefit is larger.", "patient_told": True,
     "follow_up_plan": "Cultures after one week.",
