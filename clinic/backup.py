@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, inspect, select
 from sqlalchemy.orm import Session
 
 from clinic.attachments.files import disagreements
@@ -36,18 +36,24 @@ PAGES = 1024
 def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Fault]:
     """Write a copy of the database to a new file, and return what `verify` finds wrong with it.
 
-    On PostgreSQL the copy is ``pg_dump``'s and can only be verified where it is restored. Raises `RuleBroken`.
+    On PostgreSQL the copy is ``pg_dump``'s: its contents are read, and it is verified where it is restored. Raises
+    `RuleBroken`; no file is left then.
     """
     if file.exists():
         raise RuleBroken(f"{file} already exists; a backup never overwrites a file.")
     if not file.parent.is_dir():
         raise RuleBroken(f"There is no folder {file.parent}.")
-    if engine.dialect.name != "sqlite":
-        _run("pg_dump", engine.url, "--format=custom", f"--file={file}")
-        return []
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     os.close(handle)
-    _copy(Path(str(engine.url.database)), file, progress)
+    try:
+        if engine.dialect.name != "sqlite":
+            _run("pg_dump", "--format=custom", f"--file={file}", of=engine.url)
+            _run("pg_restore", "--list", str(file))
+            return []
+        _copy(Path(str(engine.url.database)), file, progress)
+    except BaseException:
+        file.unlink()
+        raise
     return faults_of(file)
 
 
@@ -63,8 +69,7 @@ def restore(
     if not file.is_file():
         raise RuleBroken(f"There is no file {file}.")
     if engine.dialect.name != "sqlite":
-        _run("pg_restore", engine.url, "--clean", "--if-exists", "--single-transaction", str(file))
-        return None, {}, Counter()
+        return _restored_by_postgresql(engine, file, at)
     wrong = faults_of(file)
     if wrong:
         raise RuleBroken(f"{file} is damaged; nothing was restored: {wrong[0]}")
@@ -76,6 +81,34 @@ def restore(
         _copy(place, replaced, None)
     engine.dispose()
     _copy(file, place, None)
+    return replaced, missing, what
+
+
+TAIL = 100_000
+"""The last entries of each ledger of which a restored PostgreSQL database is said to lack this or that."""
+
+
+def _restored_by_postgresql(
+    engine: Engine, file: Path, at: datetime
+) -> tuple[Path | None, Mapping[str, int], Counter[tuple[str, str]]]:
+    """Keep what is there in a file beside the backup, then put the backup in its place; see `restore`."""
+    replaced, before, tail = None, {}, list[tuple[str, int, str, str]]()
+    if inspect(engine).has_table("ledger_entry"):
+        with Session(engine) as session:
+            before = {site: head.number for site, head in heads(session).items()}
+            for site, number in before.items():
+                later = select(LedgerEntry.number, LedgerEntry.record, LedgerEntry.act).where(
+                    LedgerEntry.site_id == site, LedgerEntry.number > number - TAIL
+                )
+                tail += [(site, row.number, row.record, row.act) for row in session.execute(later)]
+        replaced = file.with_name(f"{file.name}.replaced-{at:%Y%m%dT%H%M%S}")
+        backup(engine, replaced)
+    engine.dispose()
+    _run("pg_restore", "--clean", "--if-exists", "--single-transaction", str(file), of=engine.url)
+    with Session(engine) as session:
+        after = {site: head.number for site, head in heads(session).items()}
+    missing = {site: number - after.get(site, 0) for site, number in before.items() if number > after.get(site, 0)}
+    what = Counter((record, act) for site, number, record, act in tail if number > after.get(site, 0))
     return replaced, missing, what
 
 
@@ -135,22 +168,20 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _run(program: str, url: URL, *arguments: str) -> None:
+def _run(program: str, *arguments: str, of: URL | None = None) -> None:
     """Run one of PostgreSQL's own programs; the password is passed in the environment, not on the command line."""
     if shutil.which(program) is None:
         raise SettingsWrong(
             f"{program} is not installed: install PostgreSQL's client programs, or copy the database with them."
         )
-    address = url.set(drivername="postgresql", password=None).render_as_string()
-    more = {"PGPASSWORD": url.password} if url.password else {}
+    asked = [*arguments]
+    if of is not None:
+        asked.insert(-1, f"--dbname={of.set(drivername='postgresql', password=None).render_as_string()}")
+    more = {"PGPASSWORD": of.password} if of is not None and of.password else {}
     done = subprocess.run(  # noqa: S603 - one of two programs, its arguments are ours
-        [program, *arguments[:-1], f"--dbname={address}", arguments[-1]],
-        env={**os.environ, **more},
-        capture_output=True,
-        text=True,
-        check=False,
+        [program, *asked], env={**os.environ, **more}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuleBroken(
-            f"{program} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}"
-        )
+        told = done.stderr.strip().splitlines()
+        newer = " Install client programs that are at least as new as the server." if "version" in done.stderr else ""
+        raise RuleBroken(f"{program} failed: {told[-1] if told else done.returncode}.{newer}")

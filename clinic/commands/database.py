@@ -75,7 +75,8 @@ def backup(session: Session, file: Path) -> None:
         click.echo(str(fault))
     if wrong:
         raise RuleBroken(f"The copy {file} disagrees with its ledger in {len(wrong)} places.")
-    click.echo(f"Written and verified: {file}" if db.engine.dialect.name == "sqlite" else f"Written: {file}")
+    own = db.engine.dialect.name == "sqlite"
+    click.echo(f"Written and verified: {file}" if own else f"Written and read: {file}. Once restored, clinic verify.")
 
 
 @click.command()
