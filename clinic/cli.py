@@ -27,7 +27,7 @@ COMMANDS = {
     "restore": ("database:restore", "Replace the database by a backup; reports what the backup lacks."),
     "seal": ("proof:seal", "Write and sign the present heads of the ledger. Keep the file elsewhere."),
     "serve": ("serving:serve", "Serve the clinic until Ctrl-C or SIGTERM."),
-    "site": ("staff:site", "Sites: add, list."),
+    "site": ("staff:site", "Sites: add, list, phones."),
     "sweep": ("database:sweep", "Recalculate what time alone has changed; the server does this by itself."),
     "user": ("staff:user", "Staff: add, disable, list, reset."),
     "verify": ("proof:verify", "Check the ledger, and that every record agrees with it."),
