@@ -20,7 +20,7 @@ from clinic.reports.data import IN_PART as PERIOD_IN_PART
 from clinic.reports.data import Data
 from clinic.reports.followed import IN_PART, NO_DAY, NO_START, NOTHING, followed
 from tests.factories import published
-from tests.reports import naive
+from tests.reports import naive_courses
 from tests.reports.naive import Clinic
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_days_are_counted_only_where_they_are_known(take, data, session, team):
     without = {by_number[id_]: why for why, ids in missing for id_ in ids}
     assert without == {place: why for place, (_given, days, why) in enumerate(FOLLOWED) if days is None}
     clinic = Clinic(session, team.site.id, clock.now())
-    twin = {by_number[id_]: pair for id_, pair in naive.observed(clinic, {"by": "sex"}).items()}
+    twin = {by_number[id_]: pair for id_, pair in naive_courses.observed(clinic, {"by": "sex"}).items()}
     assert twin == told
     observed = [one["observed_days"] for one in sorted(analysed(data), key=lambda one: by_number[one["course_id"]])]
     assert observed == [None if days is None else days[0] for _given, days, _why in FOLLOWED]

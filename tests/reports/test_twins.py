@@ -14,7 +14,7 @@ from clinic.pathway.course import completeness
 from clinic.reports.catalog import REPORTS
 from clinic.treatments.models import Treatment
 from tests.judging import records_of
-from tests.reports import naive, naive_registry
+from tests.reports import naive, naive_courses, naive_registry
 
 TWINS = {
     "activity": naive.activity,
@@ -27,17 +27,17 @@ TWINS = {
     "infusion-reactions": naive.reactions,
     "adverse-events": naive.events,
     "vigilance": naive.vigilance,
-    "tabulation": naive.tabulation,
+    "tabulation": naive_courses.tabulation,
     "serious-events": naive.serious,
-    "visits-due": naive.visits,
-    "survival": naive.survival,
-    "expectation": naive.expectation,
-    "follow-up-completeness": naive.followup,
-    "engraftment": naive.engraftment,
-    "outcomes": naive.outcomes,
-    "signatures": naive.signatures,
-    "source-errors": naive.source_errors,
-    "yields": naive.yields,
+    "visits-due": naive_courses.visits,
+    "survival": naive_courses.survival,
+    "expectation": naive_courses.expectation,
+    "follow-up-completeness": naive_courses.followup,
+    "engraftment": naive_courses.engraftment,
+    "outcomes": naive_courses.outcomes,
+    "signatures": naive_courses.signatures,
+    "source-errors": naive_courses.source_errors,
+    "yields": naive_courses.yields,
     "registry-4000": naive_registry.form_4000,
     "registry-4003": naive_registry.form_4003,
     "registry-4006": naive_registry.form_4006,

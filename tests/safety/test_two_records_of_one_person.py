@@ -11,9 +11,7 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.models import BedsideCheck
 from clinic.consent.models import Consent, Withdrawal
-from clinic.course_records import of_course
 from clinic.demo import laboratory
-from clinic.eligibility.step import permission
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
@@ -24,13 +22,10 @@ from clinic.pathway.sweeping import disagreements
 from clinic.patients import merging
 from clinic.patients.merging import PatientMerge
 from clinic.patients.models import Alert, Patient, same_person
-from clinic.requests.models import OBJECTION
 from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, patient, ready_for_harvest
-from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
-from tests.safety.test_a_signed_disagreement import answer, asked, object_to
 
 WHY = "Identity card seen; the patient confirms both numbers"
 APART = "The name of the second record was misheard; the card says which one is right"
@@ -348,54 +343,3 @@ def test_records_that_contradict_each_other_are_asked_about_and_shown_where_the_
 def test_what_contradicts(facts, said):
     same = {"family_name": "Quist", "given_names": "Vera", "birth_date": date(1980, 3, 2), "sex": "female", "abo": "A"}
     assert len(merging.contradictions(Patient(**same), Patient(**(same | facts)))) == said
-
-
-@pytest.mark.hazard("H27")
-@pytest.mark.rule(45)
-def test_a_denied_merge_stops_both_courses_until_quality_that_had_no_part_in_it_decides(ward, mine, other):
-    theirs, bag = ready_for_harvest(ward.team, other), released_product(mine, ward.team)
-    ward.session.commit()
-    one = merge(ward, mine, other)  # the coordinator proposed it, quality confirmed it
-    object_to(ward, one, who="physician2", by="nurse2")
-    ward.give(mine, bag)
-    ward.not_given(bag, "disagreement")
-    assert _denied(ward, theirs), "the course under the other number rests on the merge too"
-    (open_one,) = asked(ward, OBJECTION)
-    assert answer(ward, "quality", open_one, "agree", words="Seen.").status_code == 422
-    ward.said_no("Another member of quality staff")
-    assert answer(ward, "quality2", open_one, "disagree", words="Two people.").status_code == 303, ward.refused
-    ward.give(mine, bag)
-    assert ward.given(bag) is None, "a merge that quality found wrong stays a stop until it is undone"
-    undo(ward, one)
-    assert not _denied(ward, theirs)
-    ward.give(mine, bag)
-    assert ward.given(bag) is not None, ward.refused
-
-
-@pytest.mark.hazard("H27")
-def test_a_merge_that_was_denied_before_it_was_confirmed_stops_until_it_is_found_right(ward, mine, other):
-    bag, one = released_product(mine, ward.team), propose(ward, mine, other)
-    object_to(ward, one, who="physician2", by="nurse2")
-    assert not _denied(ward, mine), "nothing rests on what nobody has confirmed"
-    assert confirm(ward, one).status_code == 303, ward.refused
-    assert _denied(ward, mine)
-    assert answer(ward, "director", asked(ward, OBJECTION)[0], "agree", words="Cards seen.").status_code == 303
-    ward.give(mine, bag)
-    assert ward.given(bag) is not None, ward.refused
-
-
-def _denied(ward, course):
-    ward.session.expire_all()
-    return [one for one in permission(of_course(ward.session, course), clock.now()) if "disagreement" in one.because]
-
-
-@pytest.mark.hazard("H18")
-def test_a_merge_is_not_confirmed_over_records_that_were_corrected_after_the_page_was_opened(ward, mine, other):
-    one = propose(ward, mine, other)
-    quality, url = ward.browser("quality"), f"/merges/{one.id}/confirmation"
-    opened = Sheet(quality.get(url).text).form(["password"]) | {"password": [PASSWORD]}
-    allergic(ward, other)
-    answer = quality.post(url, data=opened)
-    assert answer.status_code == 409
-    assert "human albumin" in answer.text
-    assert confirm(ward, one).status_code == 303, ward.refused
