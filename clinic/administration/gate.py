@@ -376,8 +376,8 @@ def donors_of_cells(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask again whether the donors of the cells may be used for this patient (rules 4, 17 to 20)."""
     if bedside.product is None or bedside.course.relation == "autologous":
         return
-    said = {one.because for one in verdict.blocked}  # of blood groups that contradict it was said already
-    reasons = [one for one in donors_usable(bedside.records, [bedside.product], at) if one.because not in said]
+    groups = {one.because for one in verdict.blocked if one.rule == 20}  # that contradict: it was said already
+    reasons = [one for one in donors_usable(bedside.records, [bedside.product], at) if one.because not in groups]
     if reasons:
         verdict.evidence.append(Line(check="Donor eligible", rule=reasons[0].rule, agrees=False))
         verdict.blocked += reasons

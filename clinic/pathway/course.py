@@ -13,7 +13,7 @@ from clinic.followup.models import PlannedVisit
 from clinic.pathway import judgement
 from clinic.pathway.order import current
 from clinic.pathway.worklist_lines import LATER, NOW, Order
-from clinic.products.models import Product
+from clinic.products.models import OF_WHAT_IS_GIVEN, Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
 from clinic.release.product_state import failing
 from clinic.steps import State
@@ -126,10 +126,6 @@ def every(records: CourseRecords) -> list[Record]:
 def addresses(records: CourseRecords) -> list[str]:
     """Return by which ids an address is about this course: its own, and those of its records and planned visits."""
     return [one.id for one in (*every(records), *records.of(PlannedVisit))]
-
-
-OF_WHAT_IS_GIVEN = frozenset({"amount", "preparation", "vehicle"})
-"""What is told of cells as they are given; of what was collected and then processed nobody asks it."""
 
 
 def completeness(records: CourseRecords) -> tuple[int, int, list[str]]:

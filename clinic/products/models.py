@@ -47,6 +47,10 @@ CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube"
 GIVINGS = frozenset({"given", "not_given"})
 
 
+OF_WHAT_IS_GIVEN = frozenset({"amount", "preparation", "vehicle"})
+"""What is told of cells as they are given; of what was collected and then processed nobody asks it."""
+
+
 class Product(Record):
     """One container of cells. Made by a harvest or a run; its amount is in its dose measure's unit."""
 

@@ -12,7 +12,7 @@ from clinic.administration.models import Administration
 from clinic.fields import fields_of
 from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
-from clinic.products.models import Product
+from clinic.products.models import OF_WHAT_IS_GIVEN, Product, RunInput
 from clinic.products.movements import Movement
 from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE
@@ -109,15 +109,19 @@ def _tallies(data: Data, *, by_fact: bool) -> tuple[dict[str, Tally], Tally]:
     """Return the facts that should be told, by group or by fact, and all; the database says which are told."""
     chosen = {c.id: c for c in data.courses.values() if data.within(c.ordered, c.id)}
     frozen, groups, total = _left_frozen(data), defaultdict(Tally), Tally()
+    processed = _processed(data)
     for model in MODELS:
         facts = {name: fact for name, fact in fields_of(model).items() if fact.reported}
         key = (model.id if model is Treatment else model.treatment_id).label("course")
         labels = [f"{fact.label}, {model.NOUN.lower()}" for fact in facts.values()]
         only_frozen = [place for place, name in enumerate(facts) if name == "cryo_medium"]
+        only_given = [place for place, name in enumerate(facts) if name in OF_WHAT_IS_GIVEN]
         for id_, course, *told in data.read(model.id, key, *(_told(getattr(model, name)) for name in facts)):
             if course not in chosen:
                 continue
             places = [p for p in range(len(told)) if p not in only_frozen or id_ in frozen]
+            if id_ in processed:
+                places = [p for p in places if p not in only_given]
             done = sum(told[place] for place in places)
             total.add(course, len(places), done)
             if by_fact:
@@ -133,6 +137,12 @@ def _left_frozen(data: Data) -> set[str]:
     later = {row.product_id for row in data.read(Movement.product_id, where=[Movement.kind == "thawed"])}
     rows = data.read(Product.id, Product.run_id, Product.thawed_at, where=[Product.frozen_at.is_not(None)])
     return {row.run_id for row in rows if row.run_id and (row.thawed_at is None or row.id in later)}
+
+
+def _processed(data: Data) -> set[str]:
+    """Return the containers that were collected and then processed: of these nobody asks how they are given."""
+    used = {row.product_id for row in data.read(RunInput.product_id)}
+    return used & {row.id for row in data.read(Product.id, where=[Product.run_id.is_(None)])}
 
 
 def _told(column: Any) -> Any:

@@ -35,7 +35,7 @@ from tests.exchange.test_cells import CONSTANT, FACTS, HEAD, run
         (-9, '0;"n.d.";"k.A."', "n.d."),
         (0, '0;"n.d.";"k.A."', "k.A."),
         (5, '0;"n.d.";"k.A."', None),
-        (0, '_(* #,##0_);_(* \\(#,##0\\);_(* "-"??_);_(@_)', "-"),
+        (0, '_(* #,##0_);_(* \\(#,##0\\);_(* "-"??_);_(@_)', None),
         (-9, '[=-9]"missing";0', "missing"),
         (4, '[=-9]"missing";0', None),
         (1, '[=1]"yes";[=0]"no";General', "yes"),

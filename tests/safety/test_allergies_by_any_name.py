@@ -147,16 +147,21 @@ def test_an_alert_need_not_say_allergy(ward, text):
     ward.not_given(bag, "rule 23")
 
 
-@pytest.mark.parametrize(
-    "text", ["swelling after Zorbulin", "Active infection: pneumonia, febrile 39 °C", "MRSA abscess"]
-)
-def test_an_alert_of_something_unknown_or_of_an_infection_is_asked_about(ward, text):
+def test_an_alert_of_something_unknown_is_asked_about(ward):
     course, bag = bag_for(ward, vehicle="Saline with 2 % human albumin")
-    ward.fill("nurse", f"/patients/{course.patient_id}/alerts/new", text=text)
+    ward.fill("nurse", f"/patients/{course.patient_id}/alerts/new", text="swelling after Zorbulin")
     ward.give(course, bag, because="")
     ward.not_given(bag, "rule 23")
     ward.give(course, bag, because="Seen by the physician")
     assert ward.given(bag) is not None
+
+
+@pytest.mark.parametrize("text", ["Active infection: pneumonia, febrile 39 °C", "MRSA abscess"])
+def test_an_alert_of_an_infection_since_the_decision_is_no_question_for_the_bedside(ward, text):
+    course, bag = bag_for(ward, vehicle="Saline with 2 % human albumin")
+    ward.fill("nurse", f"/patients/{course.patient_id}/alerts/new", text=text)
+    ward.give(course, bag, because="Seen by the physician")
+    ward.not_given(bag, "decides on eligibility again")
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ def test_a_parent_that_is_thrown_away_for_mould_is_told_too(ward, own):
 def test_what_quality_knew_when_it_released_the_sister_is_no_news(ward, bags):
     bag, sister, mine = bags
     found(ward, bag, "hold", "mould seen in the bag")
-    answer = ward.decide(sister, "conforms", reason="Its own culture has no growth")
-    ward.fill("quality", answer.location, password=PASSWORD)
+    answer = ward.decide(sister, "conforms", "quality2", reason="Its own culture has no growth")
+    ward.fill("quality2", answer.location, password=PASSWORD)
     with minutes_later(ward):
         given_whole(ward, mine, sister)
         assert TASK not in ward.browser("physician").get("/").text
