@@ -10,7 +10,7 @@ from clinic import clock
 from clinic.eligibility.models import Eligibility, counting
 from clinic.patients.alert_changes import texts_since
 from clinic.patients.doubted import is_after
-from clinic.patients.infections import tells_of_infection
+from clinic.patients.infections import VACCINATED, tells_of_infection
 from clinic.patients.ruled_out import affirmed, of_the_patient, rules_out
 from clinic.patients.whose import doubts_identity
 from clinic.wording import pieces
@@ -34,6 +34,8 @@ _GRAVE = re.compile(
     |\bbleeding\ (?:heavily|actively|now)|\bchills?\b|\brigou?rs?\b|\bshivering|\bhypotensi(?:ve|on)\b
     |\bhypoxi[ac]\w*|\bcyano\w*
     |\b(?:critically|severely|acutely|gravely|seriously)\ (?:ill|unwell|sick)|\bmoribund|\bdying\b|life.threatening
+    |\banaphyla\w*\ (?:to|after|on|with|from)\b|\bseizures?\b|\bdyspn\w+|\bvomit\w*\ blood|\bha?ematemesis
+    |\btroponin\b|\bchest\ pain|\btb\ suspected|\bsuspected\ tb|\b(?:is|was|keeps?)\ bleeding
     |\bsirs\b|\bfieber\b|\b(?:bp|blood\ pressure)\b\D{0,12}[3-8]\d\s*/\s*\d\d
     |\b(?:spo2|saturation|sats?)\b\D{0,12}[4-8]\d\b
     |\buro-?sepsis|(?<!chronic\ )\b(?:gastroenteritis|bronchitis|tonsillitis|sinusitis|appendicitis|pancreatitis
@@ -50,13 +52,15 @@ _HOT = re.compile(
 )
 _OVER = re.compile(
     r"""\b(?:history\ of|h/o|hx|status\ post|s/p|in\ the\ past|past\ (?:medical\ )?history|in\ childhood|childhood
-    |as\ a\ (?:child|baby|boy|girl)
+    |as\ a\ (?:child|baby|boy|girl|newborn|neonate)
+    |(?:for|against|in\ case\ of)\ (?:fever|temperatures?)\ (?:above|over)
     |in\ (?:youth|infancy)|(?:years?|months?|decades?)\ ago|last\ year|years?\ (?:before|earlier)
     |previous\ (?:infection|sepsis|pneumonia|covid)\w*
     |(?:is|was|are|now)\ over|(?:had|has\ had|once\ had|earlier\ had)\ .*\bin\ (?:19|20)\d\d
     |(?<!not\ )(?<!not\ yet\ )(?<!never\ )(?<!not\ fully\ )(?:resolved|recovered|cured|healed|subsided|cleared
     |gone)
-    |prophyla\w*|risk|prone|prevent\w*|infection\ control|fever\ blisters?|infectious\ disease\ clinic|screening
+    |(?<!despite\ )(?<!despite\ antibiotic\ )prophyla\w*
+    |risk(?!\s*:)|prone|prevent\w*|infection\ control|fever\ blisters?|infectious\ disease\ clinic|screening
     |afebrile
     |fever-?free|infection-?free
     |free\ of|allergic|allergy|hay\ fever|if|in\ case\ of|should|whenever|tends?\ to|afraid|fear\w*|blankets?
@@ -91,7 +95,7 @@ def _ill(clause: str, day: date) -> bool:
     past = bool(years) and max(years) < (day - RECENT).year and not _NOW.search(clause)
     if past or _OVER.search(clause):
         return False
-    said = affirmed(of_the_patient(clause))
+    said = affirmed(of_the_patient(VACCINATED.sub(" ", clause)))
     return tells_of_infection(clause) or bool(_GRAVE.search(said) or _HOT.search(said))
 
 

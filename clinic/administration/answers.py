@@ -10,6 +10,7 @@ checked check seen read known noted aware agreed accepted approved confirmed rev
 it's this that the a an and or of to be as so everything every alright problem problems issue issues concern
 concerns reason reasons go ahead continue proceed given give cells start begin please thanks thank you we i see
 above below same again test testing asdf qwerty xxx abc warning warnings ignore ignored override skip later tbd
+doctor dr physician nurse said says told before after special lorem ipsum ghjk fgh
 because just was were are very well now here there both with on in at for can may
 """
 _LEAST = 7

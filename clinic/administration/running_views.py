@@ -82,10 +82,18 @@ def event(administration_id: str, kind: str) -> Answer:
     if form.validate_on_submit():
         with refusals_to(form):
             if kind == "resumed":
-                may_go_on(of_course(db.session(), given.treatment), given, clock.now())
+                _refuse_to_go_on(given)
             db.session.add(InfusionEvent.log(by=me(), at=clock.now(), **about, **form.facts()))
             return commit_and_redirect(_url(given), f"{EVENTS[kind]}: saved.", "wait" if kind == "reaction" else "ok")
     return form_page(form, **_event_page(given, kind))
+
+
+def _refuse_to_go_on(given: Administration) -> None:
+    """Refuse that interrupted cells go on while anything stops them (rule 1; hazard H29)."""
+    records, at = of_course(db.session(), given.treatment), clock.now()
+    may_go_on(records, given, at)
+    if stops := stop_because(records, given, at):
+        raise RuleBroken(f"Stop giving these cells: {' '.join(stops)} They do not go on while this stands.", rule=1)
 
 
 def _event_page(given: Administration, kind: str) -> dict[str, Any]:

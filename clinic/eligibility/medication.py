@@ -56,6 +56,22 @@ def named(text: str, medicines: tuple[str, ...]) -> list[str]:
     return [one for one in medicines if re.search(rf"\b{one}\b" if len(one) <= SHORT else rf"\b{one}", said)]
 
 
+FORBIDDEN = re.compile(
+    r"\W*(?:please\s+)?(?:do\s+not|don[’']t|never|avoid|no|must\s+not)\s+"
+    r"(?:(?:give|use|take|prescribe|administer|any|more)\s+)*([\w-]+)",
+    re.IGNORECASE,
+)
+"""A clause that begins by forbidding a medicine; its name comes next."""
+
+
+def forbids(clause: str) -> bool:
+    """Whether a clause forbids a medicine and says of none that it is taken, or was until some day."""
+    found = FORBIDDEN.match(clause)
+    if found is None or not named(found[1], (*ANTICOAGULANTS, *ANTI_INFLAMMATORY)):
+        return False
+    return not re.search(r"\b(?:since|until|till|from|today|yesterday|takes?|taking|last)\b|\d", clause, re.IGNORECASE)
+
+
 PAUSING = re.compile(
     r"\b(?:paus|stop|h[eo]ld|withh[eo]ld|discontinu|cease|suspend|interrupt|omit|washout|wash-out|off since|"
     r"last (?:dose|taken|tablet|intake|injection)|no longer|ended|abgesetzt|letzte)",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.eligibility.elsewhere import said_elsewhere
-from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
+from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, forbids, named
 from clinic.eligibility.models import COMPLETE, Eligibility, between, counting, overturned
 from clinic.patients.donor_screening import needs_to_confirm
 from clinic.patients.models import had_died, has_died, weight_of
@@ -228,7 +229,8 @@ def taken_by(records: CourseRecords, at: datetime) -> str:
     said = [course.medication for course in ordered]
     said += [text for one in known for text in (one.anticoagulation, one.anti_inflammatory)]
     alerts = [alert.text for person in records.people for alert in person.alerts if alert.recorded_at <= at]
-    said += [text for text in alerts if not named(text, ("allerg", "anaphyla", "intoleran"))]
+    told = [text for text in alerts if text and not named(text, ("allerg", "anaphyla", "intoleran"))]
+    said += [" ".join(clause for clause in re.split(r"(?<=[.;,])\s+|\n", text) if not forbids(clause)) for text in told]
     return "; ".join(text for text in said if text)
 
 

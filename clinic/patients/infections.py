@@ -20,12 +20,12 @@ _AGENT = re.compile(
     re.IGNORECASE,
 )
 
-_VACCINATED = re.compile(
+VACCINATED = re.compile(
     r"(?:[\w-]+\s+){0,2}[\w-]*(?:vaccin|immuni[sz])\w*(?:\s+(?:against|for)\s+[\w-]+(?:\s+[a-d]\b)?)?", re.IGNORECASE
 )
 
 
 def tells_of_infection(text: str) -> bool:
     """Whether an alert speaks of an infection: whoever is at the bedside asks whether it is over."""
-    known = (affirmed(of_the_patient(_VACCINATED.sub(" ", one))) for one in pieces(text))
+    known = (affirmed(of_the_patient(VACCINATED.sub(" ", one))) for one in pieces(text))
     return any(INFECTED.search(said) or _AGENT.search(said) for said in known)

@@ -93,7 +93,8 @@ _AGAINST = re.compile(
     r"|\b(?:wants?|wishes|asks?|asked|wanted) (?:for )?to (?:stop|quit|end|discontinue)\b|\bno longer (?:wants?|wishes"
     r"|consents?|agrees?|willing)\b|\bcontra.?indicated\b"
     rf"|(?:\b(?:do|does|did|will|must|should|may|can|would|shall)(?: ?not|n[’']?t)|\bcannot|\bnever|\bnot to"
-    rf"|\b(?:nobody|no one|none) (?:may|must|should|shall|is to)) (?:be )?{_GIVE}\w*|\bnot (?:giving|infusing"
+    rf"|\b(?:nobody|no one|none) (?:may|must|should|shall|is to)) (?:be )?{_GIVE}\w*"
+    r"(?! to (?:see|look|watch|know|hear|talk|be told))|\bnot (?:giving|infusing"
     rf"|transfusing)"
     r"|\bforbid\w*|\bforbade|\bprohibit\w*|\bvetoe?[sd]?\b|\bnot (?:yet )?(?:allowed|permitted|cleared|approved|fit)\b",
     re.IGNORECASE,
@@ -131,6 +132,10 @@ _STOPPED = re.compile(
     r"(?! (?:by mouth|orally|per os))"
     rf"|\b{_CELLS}\W{{1,3}}(?:no|not|none|nothing|never|stop|hold|wait)\b(?=\s*(?:$|[.;,:!?]|today|now|yet|before"
     rf"|until))"
+    rf"|\b(?:keep|leave) (?:(?:the|all|these|both) )*{_CELLS} in (?:the )?"
+    r"(?:tank|freezer|storage|quarantine|nitrogen)\b"
+    rf"|\b(?:await|waiting for|wait for)\b[^.;\n]{{0,40}}\bbefore (?:(?:the|any|giving|further) )*"
+    rf"(?:{_CELLS}|giving|start\w*)\b"
     rf"|\b{_CELLS} (?:(?:must|has|have|should|to|will|can) )+wait\b"
     rf"|\b{_CELLS} only (?:after|when|once|if)\b.{{0,40}}\b(?:approv|agree|director|physician|doctor|dr\b|talk"
     rf"|spoke|speak"

@@ -13,7 +13,8 @@ _CELLS = (
     r"|(?:id\ |name\ |arm)?bands?|labels?|samples?|tubes?)"
 )
 _WHO = (
-    r"(?:names?|birth\ ?(?:date|day)s?|date\ of\ birth|dob|sex|identity|identification|(?:photo|picture)(?:\ id)?"
+    r"(?:(?:sur|family\ |last\ |first\ )?names?|birth\ ?(?:date|day)s?"
+    r"|date\ of\ birth|dob|sex|identity|identification|(?:photo|picture)(?:\ id)?"
     r"|passport"
     r"|id(?:\ card)?|mrn|din|chain\ of\ identity"
     r"|(?:record|patient|case|hospital|donation|bag|product|identity)\ (?:number|no\.?)s?|numbers?\ on)"
@@ -53,9 +54,12 @@ _ALIKE = re.compile(
 )
 """A caution about two who are alike; it says of neither that she or he is the wrong one."""
 _CAUTION = re.compile(
-    r"\b(?:avoid\w*|prevent\w*|risk|danger|beware|careful\w*|caution|do not|don[’']t|never|easily|often)\b",
+    r"\b(?:avoid\w*|prevent\w*|(?:risk|danger) of|beware of|(?:easily|often|never)\b.{0,12}\b(?:confus|mix|swap"
+    r"|mistak)\w*"
+    r"|(?:do not|don[’']t) (?:confus|mix|swap|mistak|interchang|exchang|switch|forget)\w*)",
     re.IGNORECASE,
 )
+"""A reminder not to confuse two; that something does not match, or is in doubt, is none, however careful it sounds."""
 _OTHER_NAME = re.compile(r"\b(?:maiden|nick ?name|prefer\w*|formerly|stage|married|insurance)\b", re.IGNORECASE)
 _GAP = r"[^.;:\n]"
 _PLAIN = re.compile(
@@ -86,6 +90,11 @@ _PLAIN = re.compile(
     |\b(?:doubt\w*|unsure|not\ (?:sure|certain)|uncertain|unclear|unknown|suspect\w*|who\ knows
     |nobody\ knows)\b{_GAP}{{0,20}}
         \b(?:who\ (?:he|she|this|the\ {_PATIENT}|it)\b|whose|about\ (?:the|this|these)\ {_CELLS}|whom)
+    |{_NOT}\ (?:think|believe\w*|sure){_GAP}{{0,30}}\b{_CELLS}\b{_GAP}{{0,15}}
+        \b(?:hers|his|theirs|mine|(?:for|from|of)\ (?:him|her|them))\b
+    |\bwho\ is\ (?:this|the|that)\ {_PATIENT} | \bshows?\ some(?:one|body)\ else\b
+    |\b{_CELLS}\b{_GAP}{{0,25}}\b(?:meant|intended|made|labell?ed)\ for\ the\ other\b
+    |\b{_CELLS}\b{_GAP}{{0,20}}{_NOT}\ (?:from|of)\ (?:this|the|that|our)\ donor\b
     |\bimpersonat\w*|\bpretends?\ to\ be|\bimpost[eo]r|\bmis-?identif\w*|\bidentity\ (?:theft|fraud)|\bmis-?labell?\w*
     |\b{_PATIENT}\b{_GAP}{{0,20}}\b(?:cannot|could\ not|not|never)\ (?:be\ |been\ )*identified
     |\bunidentified\ {_PATIENT}|\b(?:cannot|could\ not)\ identify\ (?:the|this|him|her)""",
@@ -93,7 +102,8 @@ _PLAIN = re.compile(
 )
 _COMPARED = re.compile(
     rf"""\b(?:{_WHO}|{_CELLS})\b{_GAP}{{0,50}}{_AGREES_NOT}
-    |\b(?:mismatch|discrepanc\w+|{_NOT}\ match\w*|swap\w*|switched|mix(?:ed)?[\ -]?ups?|mix(?:ed)?\ up|interchang\w*)\b
+    |\b(?:mismatch|discrepanc\w+|{_NOT}\ match\w*|swap\w*|switched|mix(?:ed)?[\ -]?ups?|mix(?:ed)?\ up|interchang\w*
+        |exchanged)\b
         {_GAP}{{0,40}}\b(?:{_WHO}|{_CELLS}|{_PATIENT})\b
     |\b(?:{_CELLS}|{_WHO}|record|file|chart|blood)\b{_GAP}{{0,30}}
         \b(?:of|for|from|with|is|are|shows?|bears?|reads?|says?|names?)\ {_OTHER}\ (?:{_PATIENT}|{_WHO})\b
@@ -110,7 +120,7 @@ _CLAUSE = re.compile(r"[.;:\n]+|\bbut\b")
 
 
 _HEADING = re.compile(r"\b(identity|wristband|bag|label|cells|patient)\s*:\s*", re.IGNORECASE)
-_NOT_ALIKE = re.compile(r"\bnot (?:quite |really )?the same\b", re.IGNORECASE)
+_NOT_ALIKE = re.compile(r"\bnot (?:quite |really )?the same\b|\b(?:looks?|seems?) like\b", re.IGNORECASE)
 
 
 def doubts_identity(text: str) -> bool:

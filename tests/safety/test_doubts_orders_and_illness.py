@@ -151,3 +151,52 @@ def test_one_person_takes_no_doubt_back(ward, own):
     assert not ward.check(mine, bag).clear
     confirmed(ward, "physician")
     assert ward.check(mine, bag).clear
+
+
+@pytest.mark.parametrize("text", [
+    "Label and wristband don't match", "Name and birth date do not match", "Caution! Identity in doubt",
+    "Careful, bag is for another patient", "I do not believe this is the right patient",
+    "I don't think these cells are hers", "He never donated marrow; who is this patient?",
+    "The photo in the file shows someone else", "Patient answers to a different surname",
+    "Looks like the bag of another patient", "Two patients in bed 4 have exchanged wristbands",
+    "Keep cells in the tank, do not bring to the ward", "Await director's OK before infusion",
+    "Anaphylaxis to antibiotic one hour ago", "Severe dyspnea, oxygen 6 L", "Vomiting blood",
+    "Sepsis risk: blood culture positive", "Infection despite antibiotic prophylaxis",
+])  # fmt: skip
+def test_a_word_of_caution_takes_nothing_back(text):
+    assert stops(text, None, date(2026, 11, 27))
+
+
+@pytest.mark.parametrize("text", [
+    "Flu vaccination in October", "Sepsis as a newborn", "Does not want to see the cells",
+    "Give paracetamol for fever above 38.5", "Do not confuse with Kowalski", "Never mix up with the other Kowalska",
+    "Easily confused with her sister", "Careful with the left arm", "Risk of mix-up: two patients named Kowalska",
+    "Avoid mix-ups: two Novaks", "Anaphylaxis to penicillin in 1999", "Seizure in childhood", "Never eats meat",
+])  # fmt: skip
+def test_a_reminder_a_plan_and_what_is_long_over_stop_nothing(text):
+    assert not stops(text, None, date(2026, 11, 27))
+
+
+@pytest.mark.parametrize(("text", "taken"), [
+    ("Do not give ibuprofen", False), ("Avoid ibuprofen (stomach). Likes tea.", False), ("No NSAIDs please", False),
+    ("Takes ibuprofen", True), ("No ibuprofen since Monday", True), ("Never stops ibuprofen", True),
+])  # fmt: skip
+@pytest.mark.rule(25)
+def test_who_is_forbidden_a_medicine_does_not_take_it(ward, own, text, taken):
+    bag, mine = own
+    ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text=text)
+    check = ward.check(mine, bag)
+    assert any("anti-inflammatory" in one["because"] for one in check.reasons) is taken, check.reasons
+
+
+def test_interrupted_cells_do_not_go_on_while_anything_stops_them(ward, own):
+    bag, mine = own
+    ward.give(mine, bag)
+    given = ward.given(bag)
+    events = f"/administrations/{given.id}/events"
+    answer = ward.fill("nurse", f"{events}/stopped", reason="Line blocked", performed_by_id=ward.team.nurse.id)
+    assert answer.status_code == 303, ward.refused
+    ward.fill("nurse2", f"/patients/{mine.patient_id}/alerts/new", text="Identity in doubt")
+    answer = ward.fill("nurse", f"{events}/resumed", performed_by_id=ward.team.nurse.id)
+    assert answer.status_code == 422
+    assert "They do not go on while this stands" in answer.text
