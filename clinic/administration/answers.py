@@ -13,6 +13,7 @@ above below same again test testing asdf qwerty xxx abc warning warnings ignore 
 doctor dr physician nurse said says told before after special lorem ipsum ghjk fgh
 because just was were are very well now here there both with on in at for can may
 """
+_BY_WHOM = re.compile(r"\b(?:by|with|asked|called)\b(?:\s+\w+){0,2}?\s+(?:physician|doctor|dr|nurse)\b", re.IGNORECASE)
 _LEAST = 7
 """Letters in all."""
 
@@ -25,4 +26,5 @@ def says_why(reason: str | None) -> bool:
     telling = [word for word in words if word not in empty and len(set(word)) > 2]
     if any(ord(letter) > 0x24F for word in telling for letter in word):  # scripts that may not part words
         return letters >= 4
-    return len(words) > 1 and letters >= _LEAST and bool(telling)
+    told = bool(telling) or _BY_WHOM.search(reason or "") is not None
+    return len(words) > 1 and letters >= _LEAST and told

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from clinic.administration.alerts_since import ill_now, stops
+from clinic.administration.answers import says_why
 from clinic.patients.models import Alert
 from clinic.patients.whose import doubts_identity
 from tests.safety.reacting import decide, newest
@@ -200,3 +201,11 @@ def test_interrupted_cells_do_not_go_on_while_anything_stops_them(ward, own):
     answer = ward.fill("nurse", f"{events}/resumed", performed_by_id=ward.team.nurse.id)
     assert answer.status_code == 422
     assert "They do not go on while this stands" in answer.text
+
+
+@pytest.mark.parametrize(("reason", "says"), [
+    ("yes doctor ok", False), ("same as before", False), ("nothing special", False), ("ok", False),
+    ("Seen by the physician", True), ("allergy discussed with Dr Novak", True), ("asked Dr Novak", True),
+])  # fmt: skip
+def test_a_reason_tells_something(reason, says):
+    assert says_why(reason) is says
