@@ -39,7 +39,7 @@
   // by itself would keep the session open for ever, so only the answer of a person does.
   var idle = Number(root.dataset.idle) * 1000, box = document.querySelector("[data-idle-dialog]"), WARN = 120000;
   function seen() { try { localStorage.setItem("seen", String(Date.now())); } catch (_private) { last = Date.now(); } last = Date.now(); }
-  var last = Date.now(), back = null;
+  var last = Date.now(), back = null, left_at = 0;
   if (!idle || !box || !box.showModal) { return; }
   seen();
   function left() {
@@ -52,10 +52,16 @@
     return s > 90 ? "2 minutes" : s > 60 ? "1 minute " + (s - 60) + " seconds" : s + (s === 1 ? " second" : " seconds");
   }
   function close() { if (box.open) { box.close(); } if (back && back.focus) { back.focus(); } back = null; }
+  function leave() { // a slow answer is waited for: asked again each second, it would never come
+    if (Date.now() - left_at < 10000) { return; }
+    left_at = Date.now();
+    root.dataset.gone = "1";
+    location.reload();
+  }
   function tick() {
     var ms = left(), said = box.querySelector("[data-idle-said]");
     if (ms > WARN) { close(); return; }
-    if (ms <= -1000) { root.dataset.gone = "1"; location.reload(); return; }
+    if (ms <= -1000) { leave(); return; }
     if (!box.open) { back = document.activeElement; box.showModal(); box.querySelector("[data-idle-stay]").focus(); }
     box.querySelector("[data-idle-left]").textContent = words(ms);
     if (ms <= 60000 && !said.textContent) { said.textContent = "One minute left before you are signed out."; }
