@@ -51,7 +51,7 @@ def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] |
             _run("pg_restore", "--list", str(file))
             return []
         _copy(Path(str(engine.url.database)), file, progress)
-    except BaseException:
+    except BaseException:  # whatever ended it, and by a key, too: half a copy is no backup, and bars the next one
         file.unlink()
         raise
     return faults_of(file)

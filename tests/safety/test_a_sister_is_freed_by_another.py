@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories import PASSWORD, published
-from tests.safety.recipients import recipient
-from tests.safety.scenes import scene
+from tests.factories import PASSWORD
+from tests.safety.test_a_no_to_one_bag import bags
+
+__all__ = ["bags"]
 
 pytestmark = [pytest.mark.rule(45), pytest.mark.rule(50), pytest.mark.hazard("H9"), pytest.mark.hazard("H29")]
 WHY = "Its own label and its type were read again: they are right"
 MOULD = "contaminated, mould seen in the bag"
-
-
-@scene
-def bags(ward):
-    """A released bag, its released sister, both for one patient."""
-    cord = published(ward.team, "UC-MSC-RA")
-    donor = ward.giver()
-    bag, sister = ward.banked(ward.donated(donor, cord), cord, bags=2)
-    mine = recipient(ward, donor)
-    for one in (bag, sister):
-        ward.assign(one, mine)
-        ward.release(one)
-    return bag, sister, mine
 
 
 @pytest.mark.parametrize("how", ["reject", "hold"])
