@@ -57,7 +57,9 @@ DONE = "The kind of donor is corrected. Where there are cells, a second person c
 class KindForm(form_for(Donor, only=("kind", "relation", "name", "donor_number"))):
     """The right kind of donor, with what belongs to it, and why it was wrong."""
 
-    patient_number = StringField("Patient", hint="Record number. Only where the donor is a relative or the patient")
+    patient_number = StringField(
+        "Patient", conditional=True, hint="Record number. Only where the donor is a relative or the patient"
+    )
     reason = StringField("Reason", required=True, hint="For example: registered as unrelated by mistake")
 
     def named(self) -> Patient | None:
