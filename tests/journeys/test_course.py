@@ -186,8 +186,9 @@ def when_i_enter_the_results(me: Person, run: str) -> None:
     me.goes_to(run)
     me.page.get_by_role("region", name="Outputs").get_by_role("rowheader").get_by_role("link").click()
     me.looks()
+    drawn = now()  # before the page says when the results are read, also at the turn of a minute
     me.clicks("Enter results")
-    me.fills({"Sample taken at": now()})
+    me.fills({"Sample taken at": drawn})
     for test, answer in (
         ("Total nucleated cells", {"Result": "5,4"}),
         ("Viability", {"Result": "96"}),
@@ -292,10 +293,11 @@ def when_i_see_the_patient_again(me: Person, course: str) -> None:
 
 
 def when_i_report_an_event(me: Person, course: str) -> None:
+    onset = now()  # before the page says when the event is reported
     me.goes_to(course)
     me.clicks("Adverse events")
     me.clicks("Report an event")
-    me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Outcome": "Resolved"})
+    me.fills({"What happened": "Knee pain after injection", "Onset": onset, "Outcome": "Resolved"})
     me.fills({"Is it serious?": "No"})
     me.presses("Save the event")
     me.sees("Event saved. Waiting for a physician's assessment and signature.")

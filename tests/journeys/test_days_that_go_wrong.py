@@ -170,11 +170,12 @@ def test_a_culture_grows_after_its_cells_were_given(
     for _course, name, number in recipients:
         quality.sees(name, number)
     for course, _name, _number in recipients:
+        onset = now()
         physician.goes_to(course)
         physician.sees("Staphylococcus epidermidis")
         physician.clicks("Adverse events")
         physician.clicks("Report an event")
-        physician.fills({"What happened": "Bacterial growth in cells that were given", "Onset": now()})
+        physician.fills({"What happened": "Bacterial growth in cells that were given", "Onset": onset})
         physician.fills({"Outcome": "Ongoing", "Is it serious?": "No"})
         physician.presses("Save the event")
         physician.sees("Event saved.")
