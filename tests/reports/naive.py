@@ -15,7 +15,7 @@ class Clinic:
 
     def __init__(self, session, site_id, at):
         self.connection, self.site, self.at = session.connection(), site_id, at
-        self.tables = {}
+        self.tables, self.keyed = {}, {}
         self.today = at.astimezone(ZoneInfo(ZONE)).date()
 
     def __getitem__(self, table):
@@ -25,7 +25,9 @@ class Clinic:
         return self.tables[table]
 
     def by_id(self, table):
-        return {row["id"]: row for row in self[table]}
+        if table not in self.keyed:
+            self.keyed[table] = {row["id"]: row for row in self[table]}
+        return self.keyed[table]
 
 
 def moment(text):
