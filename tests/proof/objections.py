@@ -79,6 +79,16 @@ class Objecting(Picture):
                 found |= {result["by"], *result["correctors"]}
         return found
 
+    def objectors(self, bag: str) -> set[str]:
+        """Who held or rejected another bag that shares cells with this one: other eyes decide on it (45).
+
+        Of what it was made of, a release that came after the “no” ends it.
+        """
+        others = [one for one in self.family(bag) if one != bag]
+        said = [one for one in self.decisions.values() if one["bag"] in others and one["kind"] in {"hold", "reject"}]
+        line = self.line(bag)
+        return {one["by"] for one in said if one["bag"] not in line or one is self.last(one["bag"])}
+
     def _against_decide(self, act: Facts) -> list[Reason]:
         bag, kind = act["bag"], act["kind"]
         found: list[Reason] = [(45, "processed or tested it")] if act["by"] in self.touched(bag) else []
@@ -98,6 +108,8 @@ class Objecting(Picture):
         last = self.last(bag)
         if last is not None and last["kind"] == "reject" and last["by"] == act["by"]:
             found.append((45, "rejected it"))
+        if act["by"] in self.objectors(bag):
+            found.append((45, "spoke against its kin"))
         return found
 
     def _against_the_kind(self, bag: str, kind: str) -> list[Reason]:
