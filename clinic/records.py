@@ -219,32 +219,30 @@ class Entry(RecordContent, Model):
         return None
 
     def amend(
-        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
-    ) -> Amendment:
+        self, facts: Mapping[str, Any] | None = None, known: Mapping[str, str] | None = None, /, *,
+        by: User, at: datetime, reason: str, **changes: Any,
+    ) -> Amendment:  # fmt: skip
         """Correct facts and keep the old values; raises `RuleBroken` without a reason or a real change (rule 70).
 
-        ``facts``: changes by name, for a record that has a fact called ``by``, ``at`` or ``reason`` itself.
+        ``facts``: changes by name, also of one called ``by``, ``at`` or ``reason``. ``known``: precision of new days.
         """
         changes |= facts or {}
         if not reason.strip():
             raise RuleBroken("Give a reason for the correction. It is kept with the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}
-        changed = {
-            name: [self._written(name, old[name]), ledger_value(value)]
-            for name, value in changes.items()
-            if old[name] != value
-        }
+        differing = {name: value for name, value in changes.items() if old[name] != value}
+        changed = {name: [self._written(name, old[name]), ledger_value(value)] for name, value in differing.items()}
         if not changed:
             raise RuleBroken("Nothing was changed, so nothing was amended.")
         with unflushed(self):
             for name in changed:
                 setattr(self, name, changes[name])
+            # the content must not be one that was signed or decided on before the corrections
             if any(_said_before(one, name, now) for one in self.amendments for name, (_old, now) in changed.items()):
-                # the content must not be one that was signed or decided on before the corrections
                 self.confirmed = {**self.confirmed, f"amendment {len(self.amendments) + 1}": reason.strip()}
-            left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
-            if left != (self.precision or {}):
-                self.precision = left or None
+            left = {name: part for name, part in (self.precision or {}).items() if name not in changed}
+            self.precision = left | dict(known or {}) or None
+            changed |= {name: [changed[name][0], self._written(name, changes[name])] for name in known or ()}
             self.check(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,

@@ -14,6 +14,7 @@ from clinic.patients.donors import BloodTyping
 from clinic.patients.doubted import alone
 from clinic.patients.infections import INFECTED
 from clinic.patients.names import searchable
+from clinic.patients.ruled_out import rules_out
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.graph import ancestry, donors
 from clinic.protocols.catalogues import ANTICOAGULANTS, MANIPULATIONS
@@ -75,9 +76,10 @@ def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
     """Return every recorded allergy.
 
     On the patient's record, in its alerts, on each decision of any course, and in the free text of any order: an alert
-    or an order need not say “allergy” where it tells of a reaction.
+    or an order need not say “allergy” where it tells of a reaction. An alert that rules cells out, whatever is in the
+    bag, names no allergy: it stops by itself.
     """
-    warned = [text for text in alerts(records, at) if reacts(text) or _AVOIDS.search(text)]
+    warned = [text for text in alerts(records, at) if reacts(text) or (_AVOIDS.search(text) and not rules_out(text))]
     own = [course for course in records.every(Treatment) if course.patient_id in records.people_ids]
     ids = {course.id for course in own}
     decided = [text for one in records.every(Eligibility) if one.treatment_id in ids for text in one.all_allergies]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from clinic import clock
 from clinic.errors import Problem, RuleBroken
-from clinic.form_fields import DateTimeField, SelectField, StringField
+from clinic.form_fields import DateField, DateTimeField, SelectField, StringField
 from clinic.forms import RecordForm, form_for
 from clinic.inventory import custody
 from clinic.patients.models import Patient, same_person
@@ -39,11 +40,30 @@ class UnassignForm(RecordForm):
     reason = StringField("Reason", required=True, hint="For example: assigned to the wrong course, course stopped")
 
 
+class MomentInPartField(DateTimeField):
+    """A moment of which only the day, the month or the year may be known: ``known`` says how much, "" for all."""
+
+    known = ""
+
+    def read_parts(self, typed: list[str]) -> datetime | None:
+        """Return the moment; of a day, month or year its first one."""
+        day, month, year, time = typed[:4]
+        self.known = "" if time or not year else "day" if day else "month" if month else "year"
+        if not self.known or (day and not month):
+            return super().read_parts(typed)
+        on = DateField.read_parts(self, [day or "1", month or "1", year])
+        return clock.start_of(on, self._form.zone) if on is not None else None
+
+
 class ColdForm(RecordForm):
     """Whether a container that came in is fresh, or when it was frozen, and how that is known."""
 
     cold = SelectField("State", choices={"fresh": "Fresh, never frozen", "frozen": "It was frozen"}, required=True)
-    frozen_at = DateTimeField("Frozen at", conditional=True, hint="Only where it was frozen")
+    frozen_at = MomentInPartField(
+        "Frozen at",
+        conditional=True,
+        hint="Only where it was frozen. If not all is known, leave time, day or month blank",
+    )
     reason = StringField("How it is known", required=True, hint="For example: the label, the delivery note")
 
     def moment(self) -> datetime | None:

@@ -371,7 +371,8 @@ def cold(product_id: str) -> Answer:
     if form.validate_on_submit():
         refuse_stale(product)
         with refusals_to(form, "cold"):
-            record_cold(product, form.moment(), by=me(), at=clock.now(), reason=form.reason.data or "")
+            why, known = form.reason.data or "", form.frozen_at.known
+            record_cold(product, form.moment(), known, by=me(), at=clock.now(), reason=why)
             return commit_and_redirect(product_url(product), "Saved. What was frozen is thawed before it is given.")
     return form_page(
         form,

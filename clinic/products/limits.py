@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import wording
-from clinic.clock import Window, window_in
+from clinic.clock import Window, window, window_in
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Field, Range, Share, plain
 from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS
@@ -166,10 +166,13 @@ def cold_unknown(product: Any) -> bool:
     return freezes and product.use_before is None
 
 
-def record_cold(product: Any, frozen_at: datetime | None, *, by: Any, at: datetime, reason: str) -> None:
+def record_cold(  # noqa: PLR0913 - the act and who answers for it
+    product: Any, frozen_at: datetime | None, known: str = "", *, by: Any, at: datetime, reason: str
+) -> None:
     """Record when a container that came in was frozen, or with None that it never was, and let its end follow.
 
-    Raises `RuleBroken` where nothing is to be recorded, or where it was frozen before it was collected.
+    ``known``: how much of that moment is known, as in `clinic.records.Entry.precision`. Raises `RuleBroken` where
+    nothing is to be recorded, or where it was frozen before it was collected.
     """
     if not cold_unknown(product):
         raise RuleBroken("It is recorded already whether this product is fresh or was frozen.", rule=54)
@@ -178,9 +181,9 @@ def record_cold(product: Any, frozen_at: datetime | None, *, by: Any, at: dateti
         product.amend(by=by, at=at, reason=reason, confirmed={**(product.confirmed or {}), **fresh})
         return
     began = window_in(product, "collected_at") or product.aged_from
-    if began is not None and frozen_at < began.first:
+    if began is not None and window(frozen_at, known, product.zone).last < began.first:
         raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
-    product.amend(by=by, at=at, reason=reason, frozen_at=frozen_at)
+    product.amend({"frozen_at": frozen_at}, {"frozen_at": known} if known else None, by=by, at=at, reason=reason)
     product.keep_to_expiry()
     for settle in product.when_times_change:
         settle(product)

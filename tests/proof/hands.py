@@ -120,7 +120,10 @@ class Hands:
     def _gate(self, bag: str, course: str) -> list[tuple[int, str]]:
         at, nurse = clock.now(), self.who("nurse")
         one = self.row("courses", course)
-        signs = VitalSigns.log(by=nurse, at=at, performed_by=nurse, performed_at=at, treatment_id=one.id, **VITALS)
+        try:
+            signs = VitalSigns.log(by=nurse, at=at, performed_by=nurse, performed_at=at, treatment_id=one.id, **VITALS)
+        except RuleBroken as no:  # nobody measures the vital signs of the dead
+            return [(65, str(no))]
         with self.session.no_autoflush:
             found = bedside.gather(
                 self.session, one, by=nurse, at=at, second=self.who("physician"), patient_scan=one.patient_id,

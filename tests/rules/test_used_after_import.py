@@ -47,6 +47,20 @@ def test_an_imported_bag_of_which_nobody_says_whether_it_was_frozen_is_not_given
 
 
 @pytest.mark.rule(54, by="import")
+@pytest.mark.parametrize(("left", "known"), [(("t",), "day"), (("t", "d"), "month"), (("t", "d", "m"), "year")])
+def test_a_freezing_of_which_only_a_part_is_known_is_recorded_as_that(ward, mine, session, left, known):
+    _course, bag = mine(without=("cold",))
+    url, on = f"/products/{bag.id}/cold", clock.local(clock.now() - 50 * DAY, "Europe/Berlin")
+    typed = {"d": str(on.day), "m": str(on.month), "y": str(on.year), "t": "10:15"} | dict.fromkeys(left, "")
+    told = {f"frozen_at-{part}": text for part, text in typed.items()}
+    assert ward.fill("technologist", url, cold="frozen", reason="the label", **told).status_code == 303, ward.refused
+    session.refresh(bag)
+    assert bag.precision_of("frozen_at") == known
+    shape = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}[known]
+    assert bag.amendments[-1].changes["frozen_at"] == [None, f"{on:{shape}}"], "no minute is invented"
+
+
+@pytest.mark.rule(54, by="import")
 def test_an_imported_bag_that_was_frozen_is_thawed_before_it_is_given(ward, mine):
     course, bag = mine(without=("cold",))
     url = f"/products/{bag.id}/cold"

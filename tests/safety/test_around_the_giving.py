@@ -257,3 +257,14 @@ def test_a_part_of_a_container_is_checked_as_the_dose_and_no_more_is_given_on_th
     assert record.volume_issued == Decimal(5)
     more = {"ended_at": clock.now(), "volume_given": "10", "volume_wasted": "0", "volume_returned": "0"}
     assert ward.end(record, **more).status_code in {409, 422}
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("text", ["Never give these cells", "No cells before the director has called"])
+def test_an_order_not_to_give_is_no_allergy_to_compare(ward, own, text):
+    bag, mine = own
+    ward.session.add(Alert.log(by=ward.team.nurse, at=clock.now(), patient=mine.patient, text=text))
+    bag.vehicle = "Plasma-Lyte with something"
+    ward.session.commit()
+    check = checked(mine, bag, ward.team)
+    assert not [line for line in check.warnings if line["check"].startswith("Compare the allergy")]
