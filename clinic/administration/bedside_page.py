@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import Site
     from clinic.administration.models import Administration, BedsideCheck
     from clinic.course_records import CourseRecords
+    from clinic.patients.donors import Donor
     from clinic.products.models import Product
 
 
@@ -51,13 +52,12 @@ def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bo
         course = session.scalar(select(Treatment).where(Treatment.chain_of_identity == worn.chain_of_identity))
         wearer, chain = (course.patient if course else None), worn.chain_of_identity
     owned = check.product.treatment if check.product is not None else None
-    facts = ("Name", "Born", "Record number", "Blood group")
+    facts = ("Name", "Born", "Record number")
     left, right = _said(wearer), _said(owned.patient if owned else None)
     one_record = wearer is not None and owned is not None and wearer.id == owned.patient_id
     rows: list[tuple[str, str, str, bool | None]] = [
         (fact, left[n], right[n], None if one_record else left[n] == right[n] and left[n] != "not known")
         for n, fact in enumerate(facts)
-        if not (fact == "Blood group" and left[n] == right[n] == "not known")
     ]
     bag = owned.chain_of_identity if owned else "not known"
     if worn.patient_id and not chain:  # another person's wristband: it names no chain to compare
@@ -65,12 +65,22 @@ def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bo
     return [*rows, ("Chain of identity", _grouped(chain) or "not known", _grouped(bag), bool(chain) and chain == bag)]
 
 
-def _said(patient: Patient | None) -> tuple[str, str, str, str]:
+def _groups(check: BedsideCheck) -> list[tuple[str, str]]:
+    """Return the blood group that is recorded of the patient, and of the donor where the cells are another's."""
+    donor = check.product.donor if check.product is not None else None
+    others = [("Blood group of the donor", _group(donor))] if donor is not None and donor.kind != "self" else []
+    return [("Blood group", _group(check.treatment.patient)), *others]
+
+
+def _group(person: Patient | Donor) -> str:
+    return f"{person.abo} {RHD.get(person.rhd or '', '')}".strip() if person.abo else "not known"
+
+
+def _said(patient: Patient | None) -> tuple[str, str, str]:
     if patient is None:
-        return ("not known", "not known", "not known", "not known")
+        return ("not known", "not known", "not known")
     born = wording.day(patient.birth_date, patient.precision_of("birth_date")) if patient.birth_date else "not known"
-    group = f"{patient.abo} {RHD.get(patient.rhd or '', '')}".strip() if patient.abo else "not known"
-    return (patient.display_name, born, patient.record_number or "not known", group)
+    return (patient.display_name, born, patient.record_number or "not known")
 
 
 def _grouped(code: str) -> str:
@@ -107,7 +117,7 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
             pair for pair in (("Laboratory", site.laboratory_phone), ("Quality", site.quality_phone)) if pair[1]
         ],
         "patient": patient_banner(check),
-        "blood_group": _said(check.treatment.patient)[3],
+        "groups": _groups(check),
     }
 
 

@@ -31,7 +31,7 @@ from clinic.processing.step import actions as to_process
 from clinic.products.bank import may_go_back
 from clinic.products.bank import unassign as unassign_cells
 from clinic.products.donation_numbers import spell_din
-from clinic.products.limits import COLD_UNKNOWN, cold_unknown, record_cold
+from clinic.products.limits import COLD_UNKNOWN, cold_unknown, may_tell_cold, record_cold
 from clinic.products.models import Movement, Product
 from clinic.products.movements import MOVEMENTS
 from clinic.records import Meaning
@@ -225,7 +225,8 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
             (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], custody.VERBS[kind])
             for kind in custody.offered(product, role)
             if not gone or (kind == "discarded" and product.remainder and not product.discarded)
-        ],
+        ]
+        + _of_the_cold(product, role, gone=gone),
         "may_unassign": may_go_back(product) and role in UNASSIGNS,
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
     }
@@ -336,6 +337,13 @@ def assign(product_id: str) -> Answer:
     )
 
 
+def _of_the_cold(product: Product, role: Role, *, gone: bool) -> list[tuple[str, str, str]]:
+    """Return the link that corrects whether it was frozen, where somebody recorded that."""
+    told = may_tell_cold(product) and not cold_unknown(product)
+    to = (url_for("products.cold", product_id=product.id), "snowflake", "Correct fresh or frozen")
+    return [to] if told and role in COLD and not gone else []
+
+
 def _assigned_to(course: Treatment) -> str:
     return f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}."
 
@@ -373,12 +381,13 @@ def cold(product_id: str) -> Answer:
         with refusals_to(form, "cold"):
             why, known = form.reason.data or "", form.frozen_at.known
             record_cold(product, form.moment(), known, by=me(), at=clock.now(), reason=why)
-            return commit_and_redirect(product_url(product), "Saved. What was frozen is thawed before it is given.")
+            return commit_and_redirect(product_url(product), "Saved. A second person confirms it.")
     return form_page(
         form,
         heading=f"Fresh or frozen: {product.name} {product.division or ''}".strip(),
-        lede=COLD_UNKNOWN,
+        lede=COLD_UNKNOWN if cold_unknown(product) else "What was recorded is corrected; the old entry stays visible.",
         save_label="Save",
         back_url=product_url(product),
         patient=patient_banner(product),
+        after="The product is on hold until a second person confirms it. What was frozen is thawed before it is given.",
     )

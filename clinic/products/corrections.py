@@ -10,8 +10,15 @@ from clinic import clock
 if TYPE_CHECKING:
     from clinic.records import Amendment
 
+COLD = "frozen_at"
 CRITICAL = frozenset({"volume", "amount", "measure", "cell_type", "source", "relation"})
 """Facts of a container whose correction a second person confirms: what it is and holds; so is a later expiry."""
+
+
+def tells_cold(correction: Amendment) -> bool:
+    """Whether a correction says of a container that came in whether it is fresh, or when it was frozen (rule 54)."""
+    before, after = correction.changes.get("confirmed", (None, None))
+    return COLD in correction.changes or (before or {}).get(COLD) != (after or {}).get(COLD)
 
 
 def lasts_longer(correction: Amendment) -> bool:

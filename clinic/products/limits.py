@@ -11,6 +11,7 @@ from clinic import wording
 from clinic.clock import Window, window, window_in
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Field, Range, Share, plain
+from clinic.products.corrections import COLD, tells_cold
 from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS
 
 if TYPE_CHECKING:
@@ -140,7 +141,6 @@ def limit_stated(product: Any, *, since: Window | None = None) -> Window | None:
     return Window(made.first + timedelta(days=days), made.last + timedelta(days=days))
 
 
-COLD = "frozen_at"
 """Under this name a container that came in keeps why it is known to be fresh."""
 
 
@@ -166,25 +166,36 @@ def cold_unknown(product: Any) -> bool:
     return freezes and product.use_before is None
 
 
+def may_tell_cold(product: Any) -> bool:
+    """Whether somebody records if a container that came in is fresh or was frozen, or corrects what was recorded."""
+    told = any(tells_cold(one) for one in product.amendments)
+    return cold_unknown(product) or (told and product.thawed_at is None)
+
+
 def record_cold(  # noqa: PLR0913 - the act and who answers for it
     product: Any, frozen_at: datetime | None, known: str = "", *, by: Any, at: datetime, reason: str
 ) -> None:
     """Record when a container that came in was frozen, or with None that it never was, and let its end follow.
 
-    ``known``: how much of that moment is known, as in `clinic.records.Entry.precision`. Raises `RuleBroken` where
-    nothing is to be recorded, or where it was frozen before it was collected.
+    It waits for a second person, as any correction of what the cells are; so does a correction of it. ``known``: how
+    much of that moment is known, as in `clinic.records.Entry.precision`. Raises `RuleBroken` where nothing is to be
+    recorded, where nobody says how it is known, or where it was frozen before it was collected.
     """
-    if not cold_unknown(product):
+    if not may_tell_cold(product):
         raise RuleBroken("It is recorded already whether this product is fresh or was frozen.", rule=54)
+    if not any(len(word) > 3 for word in reason.split()):
+        raise RuleBroken(Problem("How it is known: name the label, the note or the person that says so", "reason"))
+    by_rule = product.expires_at is None or product.expires_at == product.use_before
+    said = {key: why for key, why in (product.confirmed or {}).items() if key != COLD}
     if frozen_at is None:
-        fresh = {COLD: f"Fresh, never frozen: {reason.strip()}"} if reason.strip() else {}
-        product.amend(by=by, at=at, reason=reason, confirmed={**(product.confirmed or {}), **fresh})
-        return
-    began = window_in(product, "collected_at") or product.aged_from
-    if began is not None and window(frozen_at, known, product.zone).last < began.first:
-        raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
-    product.amend({"frozen_at": frozen_at}, {"frozen_at": known} if known else None, by=by, at=at, reason=reason)
-    product.keep_to_expiry()
+        said[COLD] = f"Fresh, never frozen: {reason.strip()}"
+    else:
+        began = window_in(product, "collected_at") or product.aged_from
+        if began is not None and window(frozen_at, known, product.zone).last < began.first:
+            raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
+    part = {COLD: known} if known else None
+    product.amend({COLD: frozen_at, "confirmed": said}, part, by=by, at=at, reason=reason)
+    product.keep_to_expiry(anew=by_rule)
     for settle in product.when_times_change:
         settle(product)
 

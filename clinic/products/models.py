@@ -21,7 +21,7 @@ from clinic.fields import Range, field, plain
 from clinic.model import among, few, reference
 from clinic.patients.donors import Donor
 from clinic.products import limits
-from clinic.products.corrections import CRITICAL, lasts_longer
+from clinic.products.corrections import CRITICAL, lasts_longer, tells_cold
 from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.limits import known_of, limit_of, limit_stated, unusual
 from clinic.products.media import contradicts, names_medium
@@ -161,8 +161,8 @@ class Product(Record):
             settle(self)
 
     def critical_corrections(self) -> list[Amendment]:
-        """Return the corrections of what it is or contains, or that made it last longer (rules 1, 36, 38, 50)."""
-        return [one for one in self.amendments if one.corrects(CRITICAL) or lasts_longer(one)]
+        """Return the corrections of what it is or holds, whether it was frozen, or a longer end (1, 36, 38, 50)."""
+        return [one for one in self.amendments if one.corrects(CRITICAL) or lasts_longer(one) or tells_cold(one)]
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.VERIFICATION) -> Signature:
         """Confirm a correction of somebody else; a physician acknowledges what was corrected after the giving."""

@@ -128,6 +128,21 @@ _OF_PATIENT = re.compile(
 """What became of the patient, so that the container is no longer needed; or that it is what was left after its use."""
 
 
+_OF_MANY = re.compile(
+    r"""\b(?:temperatures?|degrees|too\ warm|overheated)\b
+    |\b(?:thawed|warm(?:ed)?|warmed\ up)\ (?:in|during|on|before|at)\ (?:\w+\ )?(?:trans\w+|arrival|storage|delivery
+        |receipt)
+    |(?<!one\ of\ )(?<!one\ of\ the\ )\b(?:all|both|every|each|several|some|many|most|other|two|three|four|five|six|\d+)
+        \ (?:of\ )?(?:the\ |these\ )?(?:\w+\ )?(?:bags|vials|syringes|tubes|containers|products|samples|units|aliquots
+        |labels|doses)\b
+    |\b(?:every|each|all)\ (?:bag|vial|syringe|tube|container|product|sample|unit|aliquot|of\ them)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What befell whatever lay or traveled together, or more containers than one (hazard H31)."""
+_SPARE = re.compile(
+    r"\b(?:expired|unused|surplus|spare|left ?overs?|no longer needed|not needed|unneeded)\b", re.IGNORECASE
+)
+"""Why containers are thrown away that have no fault."""
 _TITLED = re.compile(r"\b(dr|prof|mr|mrs|ms)\.?\s+(\w\.\s*)?\w+", re.IGNORECASE)
 
 
@@ -157,8 +172,14 @@ def of_one_container(said: str | None) -> bool:
     clauses = (_DENIED.sub(" ", _ELSEWHERE.sub(" ", one)) for one in _clauses(_TITLED.sub(" ", said or "")))
     text = " . ".join(_OF_PATIENT.sub(" ", one) for one in clauses)
     words = re.findall(r"[^\W_]+(?:['-][^\W\d_]+)?", text)
-    return not speaks_of_the_cells(said) and all(
-        _PLAIN.fullmatch(part) for one in words for part in ([one] if _PLAIN.fullmatch(one) else re.split(r"['-]", one))
+    return (
+        not speaks_of_the_cells(said)
+        and not _OF_MANY.search(said or "")
+        and all(
+            _PLAIN.fullmatch(part)
+            for one in words
+            for part in ([one] if _PLAIN.fullmatch(one) else re.split(r"['-]", one))
+        )
     )
 
 

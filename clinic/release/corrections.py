@@ -31,12 +31,17 @@ def waiting(record: Record, correction: Amendment) -> str:
 def changed(owner: Any, name: str, old: Any, new: Any) -> tuple[str, str, str, str]:
     """Return the word for a fact, its old value, the new one with its unit, and the unit."""
     fact = fields_of(type(owner)).get(name)
-    label = fact.label.lower() if fact is not None else name.replace("_", " ")
+    label = (
+        fact.label.lower() if fact is not None else "reason given" if name == "confirmed" else name.replace("_", " ")
+    )
     word = "" if isinstance(owner, QCResult) and name in FOUND else name if label.startswith(name) else label
     unit = owner.unit_of(name) or (fact.unit if fact is not None else "")
     choices = owner.choices_of(name) or (fact.choices if fact is not None else None) or {}
+    old, new = ("; ".join(one.values()) if name == "confirmed" and one else one for one in (old, new))
     before, after = (
-        "nothing" if one in (None, "") else choices.get(str(one)) or wording.from_iso(str(one), owner.zone) or str(one)
+        "nothing"
+        if one in (None, "", {})
+        else choices.get(str(one)) or wording.from_iso(str(one), owner.zone) or str(one)
         for one in (old, new)
     )
     return word, before, f"{after} {unit}".strip(), unit

@@ -40,10 +40,36 @@ def test_an_imported_bag_of_which_nobody_says_whether_it_was_frozen_is_not_given
     early = clock.now() - 70 * DAY
     assert ward.fill("technologist", url, cold="frozen", frozen_at=early, reason="label").status_code == 422
     ward.said_no("before the cells were collected")
+    assert ward.fill("technologist", url, cold="fresh", reason="x").status_code == 422
+    ward.said_no("How it is known")
     assert ward.fill("technologist", url, cold="fresh", reason="the delivery note").status_code == 303, ward.refused
-    assert ward.fill("technologist", url, cold="fresh", reason="again").status_code in {409, 422}
+    ward.release(bag)
+    ward.give(course, bag)
+    ward.not_given(bag, "waiting for a second signature")
+    assert ward.sign("technologist", bag).status_code >= 400
+    ward.sign("technologist2", bag)
+    ward.release(bag)
     ward.give(course, bag)
     assert ward.given(bag), ward.refused
+
+
+@pytest.mark.rule(54, by=("import", "amendment"))
+def test_what_was_recorded_of_the_cold_by_mistake_is_corrected_by_another_two(ward, mine):
+    course, bag = mine(without=("cold",))
+    url = f"/products/{bag.id}/cold"
+    ward.fill("technologist", url, cold="fresh", reason="the delivery note")
+    ward.sign("technologist2", bag)
+    page = ward.browser("technologist2").get(f"/products/{bag.id}").text
+    assert "Correct fresh or frozen" in page
+    frozen = {"cold": "frozen", "frozen_at": clock.now() - 50 * DAY, "reason": "the label of the bag"}
+    assert ward.fill("technologist2", url, **frozen).status_code == 303, ward.refused
+    ward.release(bag)
+    ward.give(course, bag)
+    ward.not_given(bag, "waiting for a second signature")
+    ward.sign("technologist", bag)
+    ward.release(bag)
+    ward.give(course, bag)
+    ward.not_given(bag, "no thaw is recorded")
 
 
 @pytest.mark.rule(54, by="import")
@@ -66,6 +92,7 @@ def test_an_imported_bag_that_was_frozen_is_thawed_before_it_is_given(ward, mine
     url = f"/products/{bag.id}/cold"
     told = {"cold": "frozen", "frozen_at": clock.now() - 50 * DAY, "reason": "the label"}
     assert ward.fill("technologist", url, **told).status_code == 303, ward.refused
+    ward.sign("technologist2", bag)
     assert ward.amend("technologist", bag, dmso_percent="0").status_code == 303, ward.refused
     ward.release(bag)
     ward.give(course, bag)

@@ -61,14 +61,39 @@ def test_what_one_bag_is_refused_for_holds_its_sister(ward, bags, how, reason):
 
 @pytest.mark.parametrize("how", ["reject", "discarded"])
 @pytest.mark.parametrize(
-    "reason", ["expired", "bag leaked", "volume too low", "patient withdrew", "no clots, only torn"]
-)
+    "reason",
+    [
+        "expired",
+        "bag leaked",
+        "one of the two bags leaks",
+        "thawed, not needed any more",
+        "volume too low",
+        "patient withdrew",
+        "no clots, only torn",
+    ],
+)  # fmt: skip
 def test_what_is_of_the_bag_alone_holds_no_other(ward, bags, how, reason):
     bag, sister, mine = bags
     found(ward, bag, how, reason)
     assert ward.tag(sister) == "Released"
     ward.give(mine, sister)
     assert ward.given(sister), ward.refused
+
+
+@pytest.mark.hazard("H31")
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Storage temperature above limits for 5 hours", "Thawed during transport", "All bags leak",
+        "Viability below limits in all samples", "No label on two bags", "Warm on arrival",
+    ],
+)  # fmt: skip
+def test_what_befell_all_that_lay_together_holds_its_sister(ward, bags, reason):
+    bag, sister, mine = bags
+    found(ward, bag, "hold", reason)
+    assert ward.tag(sister) == "On hold"
+    ward.give(mine, sister)
+    ward.not_given(sister, reason)
 
 
 def test_an_unknown_reason_of_quality_holds_what_came_from_the_same_run(ward, bags):

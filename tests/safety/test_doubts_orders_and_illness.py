@@ -205,6 +205,9 @@ def test_interrupted_cells_do_not_go_on_while_anything_stops_them(ward, own):
 
 @pytest.mark.parametrize(("reason", "says"), [
     ("yes doctor ok", False), ("same as before", False), ("nothing special", False), ("ok", False),
+    ("see file", False), ("as discussed", False), ("per protocol", False), ("blah blah blah", False),
+    ("dsfgh sdfgh", False), ("siehe Akte", False), ("not applicable", False),
+    ("physician aware of it", True), ("doctor informed", True), ("HIV neg", True),
     ("Seen by the physician", True), ("allergy discussed with Dr Novak", True), ("asked Dr Novak", True),
 ])  # fmt: skip
 def test_a_reason_tells_something(reason, says):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -139,3 +140,14 @@ def test_groups_of_two_people_that_do_not_fit_remain_a_warning_with_a_reason(war
     assert "Blood groups differ" in [line["check"] for line in check.warnings]
     ward.begin(check)
     assert ward.given(bag) is not None, ward.refused
+
+
+def test_the_page_of_the_check_names_the_groups_of_patient_and_donor_apart(ward, session):
+    one = patient(ward.team, abo="A", rhd="positive")
+    bag, mine, _donor = banked(ward, one, giver=ward.giver(abo="O", rhd="positive"))
+    released(ward, bag, mine)
+    check = ward.check(mine, bag)
+    page = ward.browser("nurse").get(f"/bedside-checks/{check.id}").text
+    said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Blood group A RhD positive Blood group of the donor O RhD positive" in said
+    assert "Blood group" not in said[said.index("Wristband and bag compared") :].split("Chain of identity")[0]
