@@ -6,7 +6,6 @@ Pages, sentences, labels, imports and exports all use it, so that a thing reads 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -16,11 +15,9 @@ from clinic.clock import ESTIMATED, part_of, said_day
 from clinic.fields import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 NOT_RECORDED = "not recorded"
-URGENT, SOON = timedelta(minutes=30), timedelta(hours=4)
-"""Below these the time left is shown as urgent, or as soon."""
 KEPT = Decimal("0.1"), Decimal(1000)
 """A figure between these keeps the exponent of its unit, so that it can be compared with a limit in that unit."""
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -198,43 +195,6 @@ def _scaled(value: Decimal, unit: str) -> tuple[Decimal, str]:
 def kilograms(kg: Decimal | None) -> str:
     """Return a body weight with its unit."""
     return quantity(kg, "kg")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Urgency:
-    """The time to a moment, as a clock draws it.
-
-    ``figure``: how much; ``say``: left or ago, and to what; ``state``: "", "soon", "urgent", "over"; ``word``: that
-    state in a word; ``due``: the moment, where it is near enough to be counted down on the page.
-    """
-
-    figure: str
-    say: str
-    state: str
-    word: str
-    due: datetime | None
-
-    def as_clock(self) -> Mapping[str, object]:
-        """Return it by the names that the page's macro for clocks takes."""
-        return {"fig": self.figure, "say": self.say, "state": self.state, "word": self.word, "due": self.due}
-
-
-def urgency(due: datetime | None, at: datetime, zone: str, say: str = "") -> Urgency:
-    """Return how urgent a moment is at another one; ``say`` is what happens then, for example “use before”."""
-    if due is None:
-        return Urgency(figure="open", say="no time set", state="", word="", due=None)
-    left = due - at
-    over = left <= timedelta()
-    state = "over" if over else "urgent" if left <= URGENT else "soon" if left <= SOON else ""
-    same = clock.day(due, zone) == clock.day(at, zone)
-    on = f"{time_of_day(due, zone)} today" if same else day(clock.day(due, zone))
-    return Urgency(
-        figure=duration(left),
-        say=f"{'ago' if over else 'left'} · {say} {on}".replace("  ", " "),
-        state=state,
-        word={"over": "Over", "urgent": "Urgent", "soon": "Soon"}.get(state, ""),
-        due=due if state in {"urgent", "soon"} else None,
-    )
 
 
 def pieces(text: str, most: int = 240, again: int = 60) -> list[str]:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import re
 
-_PERSONAL = re.compile(
-    r"\b(infect|sepsis|septic|urosepsis|bacter[ia]*emia|vir[ia]*emia|fever|febrile|pneumonia|abscess|hepatitis|tubercul"
-    r"|hiv\b|covid|sars|influenza|pregnan|malignan|cancer|tumou?r|\w*carcinom|\w*sarcom|\w*lymphom|leuk[ae]*emi|\w*melanom"
-    r"|\w*blastom|myelom|metasta|allerg|anaphyla|hypersens)",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(
-    r"\b(no|not|without|never|denies|excluded?)\s+((sign|signs|evidence) of |active |known |any )*\w+", re.IGNORECASE
-)
-"""What a reason says that there is not."""
+from clinic.patients.infections import tells_of_infection
+from clinic.patients.ruled_out import affirmed, rules_out
+
+_ALLERGIC = re.compile(r"\b(allerg|anaphyla|hypersens)", re.IGNORECASE)
 _OF_COURSE = re.compile(
     r"""knees?|hips?|shoulders?|ankles?|elbows?|wrists?|thumb|finger|joints?|discs?|meniscus|cartilage|tendons?|ligaments?
     |cuff|rotator|osteoarthritis|fistula|donors?|donor's|cells?|bags?|containers?|products?|graft|doses?|harvest|lot|batch
@@ -43,7 +37,8 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 
 def tells_of_illness(reasons: str) -> bool:
     """Whether free text tells of an infection, a tumor, a pregnancy or an allergy, other than that there is none."""
-    return bool(_PERSONAL.search(_DENIED.sub(" ", reasons)))
+    said = affirmed(reasons)
+    return tells_of_infection(said) or rules_out(said) or bool(_ALLERGIC.search(said))
 
 
 def is_personal(reasons: str, criteria: tuple[str, ...] = ()) -> bool:

@@ -143,11 +143,6 @@ def _known(wanted: Slot) -> bool:
     )
 
 
-def targets(kind: str) -> list[str]:
-    """Return every target of a kind of import, as a mapping may name it."""
-    return [row[1] for row in described(kind)]
-
-
 def described(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield each target of a kind of import: the kind, the target, its fact, its unit, and the values that it may have.
 

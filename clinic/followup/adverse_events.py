@@ -58,7 +58,6 @@ ASSESSED = ("grade", "expected", "from_cells", "from_harvest", "from_delivery")
 """What a physician says of an event; who reports it says what happened, when, and whether it is serious."""
 OTHER_CAUSES = ("from_drug", "from_disease")
 """What a physician may say too: another drug or the conditioning, and the disease itself."""
-CAUSES = ("from_cells", "from_harvest", "from_delivery", *OTHER_CAUSES)
 DECIDES = ("serious", "expected", "from_cells", "from_harvest", "from_delivery", "aware_on", "reported_on")
 """What the reporting clock is worked out from."""
 ACCUSE = ("serious", "from_cells", "grade", "outcome")

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-FOLDER = "seals"
 EVERY = timedelta(hours=1)
 """How long the server lets pass between two seals; it makes none where nothing was written since the last one."""
 KEY_FILE = "seal_key.pem"

@@ -8,7 +8,8 @@ from clinic.patients.ruled_out import affirmed, of_the_patient
 from clinic.wording import pieces
 
 INFECTED = re.compile(
-    r"infect(?!ious disease marker)|\bsepsis|\bseptic|pneumoni|febril|\bfever|abscess|cellulitis|osteomyelitis|"
+    r"infect(?!ious disease marker)|\b(?:uro-?)?sepsis|\bpyrexi|\bseptic|pneumoni|febril|\bfever|abscess"
+    r"|cellulitis|osteomyelitis|"
     r"bacter[ai]*emia|"
     r"meningitis|encephalitis|endocarditis|peritonitis|pyelonephritis|cystitis|cholangitis|erysipelas|influenza|covid|"
     r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent",

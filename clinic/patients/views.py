@@ -44,7 +44,6 @@ bp = Blueprint("patients", __name__, template_folder="templates")
 
 REGISTERS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
 WEIGHS = REGISTERS | {Role.TECHNOLOGIST}
-IN_LIST = "It stays in the list."
 COUNTS = "It still counts at the bedside until a second nurse or physician confirms."
 COUNTS_UNTIL = "Until you confirm, what was recorded before still counts at the bedside."
 IDENTITY_AFTER = (
@@ -312,10 +311,6 @@ def close_alert(alert_id: str) -> Answer:
         refuse_stale(alert)
         with refusals_to(form):
             alert.close(by=me(), at=clock.now(), today=clock.today(zone()), reason=form.facts()["reason"])
-            waits = (
-                " It still counts at the bedside until a second nurse or physician confirms."
-                if alert.unconfirmed
-                else ""
-            )
+            waits = f" {COUNTS}" if alert.unconfirmed else ""
             return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{waits}")
     return _form(form, alert.patient, f"Close the alert: {alert.text}", "Close the alert", back_url)

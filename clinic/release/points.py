@@ -253,11 +253,6 @@ def _no_organisms(reading: QCResult) -> bool:
     return reading.outcome == CLEAN["gram_stain"] and not contaminated(reading)
 
 
-def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
-    """Return the reasons of `refusals` in one line; "" where there is none."""
-    return " ".join(refusals(decision, points, results))
-
-
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
     """Refuse to release what can no longer be given, or whose processing is not signed (rule 50).
 

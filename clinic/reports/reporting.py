@@ -62,11 +62,6 @@ MOST_DRAWN = 60
 """Rows of the chart; the table has all of them."""
 
 
-def _span(row: Row) -> Span:
-    """Return a row's share as it is drawn."""
-    return Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].shown} %")
-
-
 def figures(data: Data) -> Result:
     """Return the share of facts that are recorded, by group or by fact."""
     by_fact = data.asked.options["rows"] == "fact"

@@ -20,6 +20,7 @@ from clinic.judged_lines import CourseLine
 from clinic.ledger.models import LedgerEntry
 from clinic.model import Base
 from clinic.pathway import sweeping
+from clinic.record_content import columns_signed
 from clinic.treatments.models import Treatment
 from tests.conftest import settings
 from tests.databases import both_databases
@@ -118,6 +119,25 @@ def test_a_whole_clinic_of_the_first_release_comes_through_to_the_last_cell(fres
         sweeping.sweep(session, AT)
         courses = session.scalar(select(func.count()).select_from(Treatment))
         assert session.scalar(select(func.count(CourseLine.treatment_id.distinct()))) == courses > 200
+
+
+SIGNED_SINCE = {"adverse_event.reported_to"}
+"""A column without the mark that came later: events with it empty were signed since, and the mark would void them."""
+
+
+@pytest.mark.slow
+def test_no_column_that_came_later_voids_what_was_signed_before(fresh):
+    upgrade(fresh, FIRST_RELEASE)
+    there = {table: {column["name"] for column in inspect(db.engine).get_columns(table)} for table in _tables()}
+    signed = [one.class_ for one in Base.registry.mappers if hasattr(one.class_, "signatures")]
+    assert len(signed) > 10
+    voiding = {
+        f"{one.__tablename__}.{name}"
+        for one in signed
+        for name in set(columns_signed(one)) - there.get(one.__tablename__, set(columns_signed(one)))
+        if not inspect(one).attrs[name].columns[0].info.get("added")
+    }
+    assert voiding == SIGNED_SINCE
 
 
 INVENTED = {"allergy_status": "not_asked", "containers": 1, "made": "made", "alive": True, "serious": []}

@@ -105,16 +105,6 @@ def test_the_hour_that_came_twice_says_which_of_the_two_it_is():
     assert clock.from_wall(wall, BERLIN, second=True) == second
 
 
-def test_urgency_says_left_or_ago_with_its_state():
-    at = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-    left = wording.urgency(at + timedelta(minutes=20), at, BERLIN, "use before")
-    assert (left.figure, left.say, left.state) == ("20 min", "left · use before 10:20 today", "urgent")
-    gone = wording.urgency(at - timedelta(days=3), at, BERLIN, "use before")
-    assert (gone.figure, gone.say, gone.state) == ("3 days", "ago · use before 22 Nov 2026", "over")
-    assert wording.urgency(at + timedelta(hours=3), at, BERLIN).state == "soon"
-    assert not wording.urgency(at + timedelta(hours=30), at, BERLIN).state
-
-
 def test_numbered_things_stand_in_the_order_of_their_numbers():
     names = ["A1", "A10", "A11", "A2", "A", "B1", "12", "2"]
     assert sorted(names, key=wording.natural) == ["2", "12", "A", "A1", "A2", "A10", "A11", "B1"]

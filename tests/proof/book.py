@@ -14,6 +14,8 @@ from tests.proof.findings import GOOD, RELEASING
 from tests.proof.objections import Objecting
 from tests.proof.tables import Facts
 
+NO = {"hold", "reject"}
+
 
 @dataclass
 class Book(Objecting):
@@ -107,7 +109,9 @@ class Book(Objecting):
 
     def _decide(self, act: Facts) -> None:
         last, kind = self.last(act["bag"]), act["kind"]
-        overturns = kind in RELEASING and last is not None and last["kind"] == "reject"
+        above = [self.last(one) for one in self.line(act["bag"])[1:]]
+        against = [last is not None and last["kind"] == "reject", *(one and one["kind"] in NO for one in above)]
+        overturns = kind in RELEASING and any(against)
         needs = {"quality", "director"} if kind == "exceptional" or overturns else {"quality"}
         self.decisions[act["name"]] = {
             "bag": act["bag"], "kind": kind, "by": act["by"], "at": self.now, "signed": set(), "needs": needs,

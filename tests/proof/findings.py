@@ -154,6 +154,7 @@ class Found(Cold):
             },
             "damaged": self.damaged(bag),
             "beside": self.beside(bag),
+            "kin": set(self.spoken(bag)),
             "corrected": self.corrected(bag),
         }
 
@@ -200,6 +201,24 @@ class Found(Cold):
         mine = [one for one in self.decisions.values() if one["bag"] == bag]
         return next((one for one in reversed(mine) if self.stands(one)), None)
 
+    def spoken(self, bag: str) -> list[str]:
+        """The holds and rejections of bags beside it that share its cells (H9, H29), as long as no release ended them.
+
+        The reasons in these histories say nothing of one bag alone, so that each counts for its kin.
+        """
+        beside = set(self.family(bag)) - set(self.line(bag))
+        return [
+            name
+            for place, (name, one) in enumerate(self.decisions.items())
+            if one["kind"] in {"hold", "reject"} and one["bag"] in beside and not self._ended(place, one)
+        ]
+
+    def _ended(self, place: int, no: Facts) -> bool:
+        needs = {"quality", "director"} if no["kind"] == "reject" else {"quality"}
+        later = list(self.decisions.values())[place + 1 :]
+        released = [one for one in later if one["bag"] == no["bag"] and one["kind"] in RELEASING]
+        return any(needs <= {self.people[who] for who in one["signed"]} for one in released)
+
     def against_release(self, bag: str) -> list[Reason]:
         """Why no release lets the bag be given."""
         found: list[Reason] = [(43, "germs in the family")] if self.germs(bag) else []
@@ -214,6 +233,8 @@ class Found(Cold):
         if last is not None and last["kind"] in RELEASING:
             known = {*last["evidence"]["results"], *last["evidence"]["beside"]}
             found += [(50, f"a result speaks against it: {name}") for name in self.beside(bag) if name not in known]
+            found += [(50, f"quality spoke against its kin: {name}") for name in self.spoken(bag)
+                      if name not in last["evidence"]["kin"]]  # fmt: skip
             late = [test for test, day in self.overdue(bag).items() if self.day(last["at"]) <= day]  # type: ignore[operator]
             if late:
                 found.append((44, f"what it waited for is overdue: {late}"))

@@ -84,10 +84,9 @@ class Objecting(Picture):
 
         Of what it was made of, a release that came after the “no” ends it.
         """
-        others = [one for one in self.family(bag) if one != bag]
-        said = [one for one in self.decisions.values() if one["bag"] in others and one["kind"] in {"hold", "reject"}]
-        line = self.line(bag)
-        return {one["by"] for one in said if one["bag"] not in line or one is self.last(one["bag"])}
+        last = [self.last(one) for one in self.line(bag)[1:]]
+        said = [one for one in last if one is not None and one["kind"] in {"hold", "reject"}]
+        return {one["by"] for one in [*said, *(self.decisions[name] for name in self.spoken(bag))]}
 
     def _against_decide(self, act: Facts) -> list[Reason]:
         bag, kind = act["bag"], act["kind"]

@@ -21,7 +21,7 @@ from clinic.protocols.catalogues import QC_TESTS
 from clinic.release import models
 from clinic.release.evidence import legacy
 from clinic.release.models import decide
-from clinic.release.points import open_points, refusal
+from clinic.release.points import open_points, refusals
 from clinic.release.product_state import ProductState, state_of
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE, actions
@@ -280,12 +280,12 @@ def test_of_all_combinations_of_results_exactly_one_conforms():
         results = [result for _word, result in combination if result is not None]
         points = open_points(judged, results)
         words = [word for word, _result in combination]
-        if not refusal("conforms", points, results):
+        if not refusals("conforms", points, results):
             conforming.append(words)
-        if not refusal("conditional", points, results):
+        if not refusals("conditional", points, results):
             conditional.append(words)
         if "outside" in words:
-            assert refusal("conditional", points, results)
+            assert refusals("conditional", points, results)
     assert len(specs) >= 4
     assert conforming == [["within"] * len(specs)]
     waits = [spec.may_be_pending for spec in specs]
