@@ -2,40 +2,68 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clinic.fields import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 E = TypeVar("E", bound="Entry")
 Number = Decimal | int | str
 
 
+KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""What a key looks like."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One choice: ``key`` is what a record keeps and never changes, ``label`` is what a person reads."""
+    """One choice: ``key`` is what a record keeps and never changes, ``label`` is what a person reads.
+
+    ``aliases``: other names of it that an imported table may use. ``gone``: no catalogue has it any more; it stands
+    for the key that a record still has.
+    """
 
     key: str
     label: str
+    aliases: tuple[str, ...] = ()
+    gone: bool = False
 
 
 class Catalogue(Mapping[str, E]):
-    """Entries by key, in order. A key given twice is a mistake of ours: `ValueError`."""
+    """Entries by key, in order: the built-in ones, then those that the installation adds.
 
-    def __init__(self, *entries: E) -> None:
-        self._entries = {entry.key: entry for entry in entries}
+    A key given twice is a mistake of ours: `ValueError`. ``gone``: makes what stands for a key that records may have
+    and that is no longer here; ``catalogue[key]`` then returns it, so that no page fails for it, while the key is not
+    in the catalogue, `get` does not find it, and nothing offers it.
+    """
+
+    def __init__(self, *entries: E, gone: Callable[[str], E] | None = None) -> None:
+        self.built_in: Mapping[str, E] = MappingProxyType({entry.key: entry for entry in entries})
+        self._entries = dict(self.built_in)
+        self._gone = gone
         if len(self._entries) != len(entries):
             keys = [entry.key for entry in entries]
             raise ValueError(f"given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
 
     def __getitem__(self, key: str) -> E:
+        if key not in self._entries and self._gone is not None and isinstance(key, str) and KEY.fullmatch(key):
+            return self._gone(key)
         return self._entries[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override] - Mapping's own asks __getitem__
+        """Return an entry that is in the catalogue, else ``default``."""
+        return self._entries.get(key, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -43,14 +71,74 @@ class Catalogue(Mapping[str, E]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def added(self) -> tuple[E, ...]:
+        """The entries of the installation."""
+        return tuple(entry for key, entry in self._entries.items() if key not in self.built_in)
+
+    def add(self, entries: Iterable[E]) -> None:
+        """Put these entries behind the built-in ones, in place of all that were added before."""
+        added = {entry.key: entry for entry in entries}
+        self._entries = {**self.built_in, **added}  # at once: other threads read
+
     def words(self, keys: Iterable[str]) -> str:
-        """Return the labels of some keys; a key that is no longer in the catalogue as it is."""
-        return ", ".join(self[key].label if key in self else key for key in keys)
+        """Return the labels of some keys; a key that is no longer in the catalogue is said to be so."""
+        known = labels(self)
+        return ", ".join(known.get(key, key) for key in keys)
 
 
-def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
-    """Return label by key, as the choices of a form."""
-    return {key: entry.label for key, entry in entries.items()}
+class Labels(Mapping[str, str]):
+    """Label by key of one catalogue or of several joined by ``|``, always as the catalogues are now.
+
+    It is no copy: what is declared when a module is imported knows the entries that are read when the program starts.
+    A key that is gone from its catalogue is not in it, and reads as being gone.
+    """
+
+    def __init__(self, *parts: Mapping[str, Entry] | Mapping[str, str]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, key: str) -> str:
+        for part in self._parts:
+            if key in part:
+                return _word(part[key])
+        for part in self._parts:
+            try:
+                return _word(part[key])  # it says that the key is gone, where it can
+            except KeyError:
+                continue
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in part for part in self._parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(chain.from_iterable(self._parts)))
+
+    def __len__(self) -> int:
+        return sum(1 for _key in self)
+
+    def __or__(self, other: Mapping[str, str]) -> Labels:
+        return Labels(*self._parts, other)
+
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """Yield each other name of an entry, with its key."""
+        for part in self._parts:
+            for key, one in part.items():
+                yield from ((name, key) for name in one.aliases) if isinstance(one, Entry) else ()
+
+
+def _word(one: Entry | str) -> str:
+    return one.label if isinstance(one, Entry) else one
+
+
+def labels(entries: Mapping[str, Entry]) -> Labels:
+    """Return label by key, as the choices of a form; it follows the catalogue."""
+    return Labels(entries)
+
+
+def gone(key: str) -> str:
+    """Return what a page reads for a key that is no longer in its catalogue."""
+    return f"{key}, no longer in the catalogues"
 
 
 def within(label: str) -> str:

@@ -74,7 +74,9 @@ class Dimension:
         return self._word(value) if self.filters else ", ".join(self._word(part) for part in value.split("|"))
 
     def _word(self, value: str) -> str:
-        return self.labels.get(value, "Not recorded" if value in {UNKNOWN, ""} else value)
+        if value in self.labels or value not in {UNKNOWN, ""}:  # “unknown” is no key that is gone from a catalogue
+            return self.labels.get(value, value)
+        return "Not recorded"
 
 
 def ages_at(born: Span | None, on: date | None, told: Decimal | None) -> tuple[int, int] | None:
