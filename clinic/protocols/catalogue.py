@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,7 +36,7 @@ class Entry:
     gone: bool = False
 
 
-class Catalogue(Mapping[str, E]):
+class Catalogue(dict[str, E]):
     """Entries by key, in order: the built-in ones, then those that the installation adds.
 
     A key given twice is a mistake of ours: `ValueError`. ``gone``: makes what stands for a key that records may have
@@ -46,94 +45,66 @@ class Catalogue(Mapping[str, E]):
     """
 
     def __init__(self, *entries: E, gone: Callable[[str], E] | None = None) -> None:
-        self.built_in: Mapping[str, E] = MappingProxyType({entry.key: entry for entry in entries})
-        self._entries = dict(self.built_in)
-        self._gone = gone
-        if len(self._entries) != len(entries):
+        super().__init__({entry.key: entry for entry in entries})
+        if len(self) != len(entries):
             keys = [entry.key for entry in entries]
             raise ValueError(f"given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
+        self.built_in: Mapping[str, E] = MappingProxyType(dict(self))
+        self.gone = gone
+        self.labels = Labels(self)
 
-    def __getitem__(self, key: str) -> E:
-        if key not in self._entries and self._gone is not None and isinstance(key, str) and KEY.fullmatch(key):
-            return self._gone(key)
-        return self._entries[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._entries
-
-    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override] - Mapping's own asks __getitem__
-        """Return an entry that is in the catalogue, else ``default``."""
-        return self._entries.get(key, default)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __missing__(self, key: str) -> E:
+        if self.gone is not None and KEY.fullmatch(key):
+            return self.gone(key)
+        raise KeyError(key)
 
     @property
     def added(self) -> tuple[E, ...]:
         """The entries of the installation."""
-        return tuple(entry for key, entry in self._entries.items() if key not in self.built_in)
+        return tuple(entry for key, entry in self.items() if key not in self.built_in)
 
     def add(self, entries: Iterable[E]) -> None:
         """Put these entries behind the built-in ones, in place of all that were added before."""
-        added = {entry.key: entry for entry in entries}
-        self._entries = {**self.built_in, **added}  # at once: other threads read
+        for entry in self.added:
+            del self[entry.key], self.labels[entry.key]
+        for entry in entries:
+            self[entry.key], self.labels[entry.key] = entry, entry.label
 
     def words(self, keys: Iterable[str]) -> str:
         """Return the labels of some keys; a key that is no longer in the catalogue is said to be so."""
-        known = labels(self)
-        return ", ".join(known.get(key, key) for key in keys)
+        return ", ".join(self.labels.get(key, key) for key in keys)
 
 
-class Labels(Mapping[str, str]):
-    """Label by key of one catalogue or of several joined by ``|``, always as the catalogues are now.
+class Labels(dict[str, str]):
+    """Label by key of a catalogue: the one that follows it, so that what is declared at import knows what is added.
 
-    It is no copy: what is declared when a module is imported knows the entries that are read when the program starts.
-    A key that is gone from its catalogue is not in it, and reads as being gone.
+    A key that is gone from the catalogue is not in it, and reads as being gone.
     """
 
-    def __init__(self, *parts: Mapping[str, Entry] | Mapping[str, str]) -> None:
-        self._parts = parts
+    def __init__(self, of: Catalogue[Any]) -> None:
+        super().__init__({key: entry.label for key, entry in of.items()})
+        self.of = of
 
-    def __getitem__(self, key: str) -> str:
-        for part in self._parts:
-            if key in part:
-                return _word(part[key])
-        for part in self._parts:
-            try:
-                return _word(part[key])  # it says that the key is gone, where it can
-            except KeyError:
-                continue
-        raise KeyError(key)
+    def __missing__(self, key: str) -> str:
+        return self.of[key].label
 
-    def __contains__(self, key: object) -> bool:
-        return any(key in part for part in self._parts)
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a label, also that of a key that is gone; ``default`` for what can be no key of the catalogue."""
+        return self[key] if key in self or (self.of.gone is not None and KEY.fullmatch(key)) else default
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(chain.from_iterable(self._parts)))
-
-    def __len__(self) -> int:
-        return sum(1 for _key in self)
-
-    def __or__(self, other: Mapping[str, str]) -> Labels:
-        return Labels(*self._parts, other)
+    def __or__(self, other: Any) -> Any:
+        if self.of.gone is not None:
+            raise TypeError("a copy would not follow the catalogue; join labels by collections.ChainMap")
+        return super().__or__(other)
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         """Yield each other name of an entry, with its key."""
-        for part in self._parts:
-            for key, one in part.items():
-                yield from ((name, key) for name in one.aliases) if isinstance(one, Entry) else ()
+        return ((name, key) for key, entry in self.of.items() for name in entry.aliases)
 
 
-def _word(one: Entry | str) -> str:
-    return one.label if isinstance(one, Entry) else one
-
-
-def labels(entries: Mapping[str, Entry]) -> Labels:
+def labels(entries: Catalogue[Any]) -> Labels:
     """Return label by key, as the choices of a form; it follows the catalogue."""
-    return Labels(entries)
+    return entries.labels
 
 
 def gone(key: str) -> str:

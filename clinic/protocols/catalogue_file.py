@@ -138,7 +138,7 @@ def _entries(kind: str, tables: Any, faults: list[str]) -> Iterator[Entry]:
 
 def _instrument(key: str, table: Table) -> Instrument:
     """Return an instrument; where something is wrong, the table has the fault and the figure is a stand-in."""
-    label, aliases = table.text("label"), table.texts("aliases")
+    label, aliases = table.line("label"), table.texts("aliases")
     better = table.one_of("better", ("higher", "lower"))
     has_grades, grades = table.has("grades"), table.graded("grades", MOST_CHOICES)
     lowest, highest, step, unit = _graded_range(table, max(2, len(grades))) if has_grades else _range(table)
@@ -147,7 +147,7 @@ def _instrument(key: str, table: Table) -> Instrument:
     start = int(lowest) if grades else 0
     return Instrument(
         key=key, label=label, aliases=aliases, better=cast("Any", better or "higher"), range=Range(lowest, highest),
-        step=step, unit=unit, mcid=mcid, mcid_source=source, license="", note=table.text("note", needed=False),
+        step=step, unit=unit, mcid=mcid, mcid_source=source, license="", note=table.line("note", needed=False),
         grades=MappingProxyType({start + n: words[0] for n, words in enumerate(grades)}) if grades else None,
         said=MappingProxyType({
             " ".join(word.casefold().split()): start + n for n, words in enumerate(grades) for word in words[1:]
@@ -171,7 +171,7 @@ def _graded_range(table: Table, count: int) -> tuple[Decimal, Decimal, Decimal, 
 def _range(table: Table) -> tuple[Decimal, Decimal, Decimal, str]:
     """Return lowest, highest, step and unit of a score that is a figure."""
     lowest, highest = table.number("lowest"), table.number("highest")
-    decimals, unit = table.whole("decimals", MOST_DECIMALS), table.text("unit", needed=False, longest=LONGEST_UNIT)
+    decimals, unit = table.whole("decimals", MOST_DECIMALS), table.line("unit", needed=False, longest=LONGEST_UNIT)
     step = Decimal(1).scaleb(-decimals)
     if lowest is not None and highest is not None:
         if lowest >= highest:
@@ -194,7 +194,7 @@ def _refuse_number_words(table: Table, grades: tuple[tuple[str, ...], ...]) -> N
 
 def _mcid(table: Table, span: Decimal) -> tuple[Decimal | None, str]:
     """Return the MCID with its source; both are given, or none."""
-    mcid, source = table.number("mcid", needed=False), table.text("mcid_source", needed=False, longest=200)
+    mcid, source = table.number("mcid", needed=False), table.line("mcid_source", needed=False, longest=200)
     if mcid is not None and (mcid <= 0 or mcid > span > 0):
         table.fault("mcid", f"{plain(mcid)} is no change within the range. Write one above 0, up to {plain(span)}.")
     if mcid is not None and not source:
@@ -214,7 +214,7 @@ def _condition(key: str, table: Table) -> Condition:
     if field == "wellness" and unproven is False:
         table.fault("unproven", "every indication of wellness is unproven (rule 74). Remove it.")
     return Condition(
-        key=key, label=table.text("label"), aliases=table.texts("aliases"), field=field,
+        key=key, label=table.line("label"), aliases=table.texts("aliases"), field=field,
         sites=tuple(site for site in sites if site in BODY_SITES), malignant=bool(table.yes_no("malignant")),
         unproven=bool(unproven) or field == "wellness",
     )  # fmt: skip

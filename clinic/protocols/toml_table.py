@@ -44,20 +44,20 @@ class Table:
     def _needed(self, name: str, example: str) -> None:
         self.fault(name, f"required. Write it like {name} = {example}.")
 
-    def text(self, name: str, *, needed: bool = True, longest: int = LONGEST) -> str:
+    def line(self, name: str, *, needed: bool = True, longest: int = LONGEST) -> str:
         """Return a line of text, "" where there is none or it is wrong."""
         said = self.take(name)
         if said is None:
             if needed:
                 self._needed(name, '"…"')
             return ""
-        if not self._is_line(said, longest):
+        if not self._fits(said, longest):
             self.fault(name, f"write one line of text, of at most {longest} characters, with no space at its ends.")
             return ""
         return said
 
     @staticmethod
-    def _is_line(said: Any, longest: int = LONGEST) -> bool:
+    def _fits(said: Any, longest: int = LONGEST) -> bool:
         fits = isinstance(said, str) and 0 < len(said) <= longest
         return fits and said.isprintable() and said.strip() == said and (said[0].isalnum() or said[0] in "%°µ×(")
 
@@ -66,7 +66,7 @@ class Table:
         said = self.take(name)
         if said is None:
             return ()
-        if not isinstance(said, list) or not all(self._is_line(one) for one in said):
+        if not isinstance(said, list) or not all(self._fits(one) for one in said):
             self.fault(name, f'write a list of texts, like {name} = ["one", "other"].')
             return ()
         return tuple(said)
@@ -122,7 +122,7 @@ class Table:
         if said is None:
             return ()
         grades = [one if isinstance(one, list) else [one] for one in said] if isinstance(said, list) else []
-        if not 2 <= len(grades) <= most or not all(one and all(map(self._is_line, one)) for one in grades):
+        if not 2 <= len(grades) <= most or not all(one and all(map(self._fits, one)) for one in grades):
             self.fault(
                 name,
                 f'write 2 to {most} words in the order of their values, like ["none", "mild"]; a grade with other'

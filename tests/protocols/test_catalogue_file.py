@@ -82,6 +82,11 @@ def test_every_list_that_was_made_before_follows():
     assert before == (dict(DIMENSIONS["condition"].labels), dict(REPORTS["outcomes"].options[0].choices))
 
 
+def test_labels_that_can_grow_are_not_copied():
+    with pytest.raises(TypeError, match="would not follow"):
+        labels(CONDITIONS) | {"unknown": "Not recorded"}
+
+
 def test_nothing_keeps_a_copy_of_the_catalogues_from_when_it_was_imported():
     """Fields, filters and tables of all modules: a choice of instruments or conditions is the catalogue itself."""
     found = {
