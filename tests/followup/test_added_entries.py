@@ -196,3 +196,6 @@ def test_pages_show_entries_that_are_gone_and_offer_them_to_nobody(
         for form in ("csv", "xlsx", "jsonl"):
             assert physician.get(f"/analysis/scores.{form}").status_code == 200
         assert physician.get("/reports/outcomes?score=majeed").status_code == 422
+        grouped = page(physician, "/reports/outcomes?by=condition")
+        assert "sacroiliitis, no longer in the catalogues" in grouped
+        assert 'value="sacroiliitis"' not in grouped.html
