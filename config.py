@@ -82,6 +82,9 @@ class Settings:
     smtp: Smtp | None = None
     seals: Path | None = None
     reports: Path | None = None
+    catalogues: Path | None = None
+    catalogues_read: str | None = None
+    """The text of that file as the process that started this one has read it."""
 
     @property
     def seal_folders(self) -> list[Path]:
@@ -184,6 +187,18 @@ def _smtp(said: Callable[[str, str], str]) -> Smtp | None:
     )  # fmt: skip
 
 
+def _catalogues(said: str, instance: Path) -> Path | None:
+    """Return the file that extends the catalogues: the one that is named, else that of the instance if it has one."""
+    usual = instance / "catalogues.toml"
+    if not said:
+        return usual if usual.is_file() else None
+    if not Path(said).is_file():
+        raise SettingsWrong(
+            f"CLINIC_CATALOGUES is “{said}”; there is no such file. Name one, or leave the setting out."
+        )
+    return Path(said).resolve()
+
+
 def load(environ: dict[str, str] | None = None) -> Settings:
     """Return the settings in force. Raises `SettingsWrong` with a sentence."""
     env = dict(os.environ if environ is None else environ)
@@ -212,6 +227,8 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         smtp=_smtp(said),
         seals=Path(said("CLINIC_SEALS", "")).resolve() if said("CLINIC_SEALS", "") else None,
         reports=Path(said("CLINIC_REPORTS_DIR", "")).resolve() if said("CLINIC_REPORTS_DIR", "") else None,
+        catalogues=_catalogues(said("CLINIC_CATALOGUES", ""), instance),
+        catalogues_read=env.get("CLINIC_CATALOGUES_READ"),
     )
     settings.check()
     return settings

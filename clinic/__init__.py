@@ -20,6 +20,7 @@ from clinic.accounts.models import Site
 from clinic.course_records import work_out_once
 from clinic.extensions import db, engine_options, migrate, prepare
 from clinic.notices import MOST_COUNTED
+from clinic.protocols import catalogue_file
 from clinic.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     if settings is None:
         chosen: Settings = import_module("config").load()  # not imported above: it imports this package
         return create_app(chosen, pathway)
+    catalogues = _catalogues(settings)
+    added = catalogue_file.read(catalogues, settings.catalogues.name if settings.catalogues else "catalogues.toml")
     app = Flask(__name__, instance_path=str(settings.instance), static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -105,6 +108,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         PUBLIC_URL=settings.public_url,
         SEAL_FOLDERS=settings.seal_folders,
         REPORTS_DIR=settings.reports,
+        CATALOGUES=catalogues,
         DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )
@@ -140,6 +144,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     _close_what_is_undeclared(app)
     _refuse_steps_without_pages(app, steps)
     order.choose(steps)  # a start that was refused changes nothing in the program
+    catalogue_file.use(added)
     app.context_processor(_around_every_page)
     with app.app_context():
         work_out_once(db.engine.dialect)
@@ -147,6 +152,15 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         if settings.production:
             security.refuse_demonstration()
     return app
+
+
+def _catalogues(settings: Settings) -> str:
+    """Return the text in which the installation extends the catalogues.
+
+    The processes of one server have the text that the first of them read, whatever became of the file since.
+    """
+    text = settings.catalogues_read
+    return catalogue_file.text_of(settings.catalogues) if text is None else text
 
 
 def _refuse_steps_without_pages(app: Flask, steps: Sequence[Step]) -> None:

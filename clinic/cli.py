@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "backup": ("database:backup", "Copy the database to a new file while it is in use, and verify the copy."),
+    "catalogues": (
+        "catalogues:catalogues",
+        "List conditions and instruments, built-in and added; check a file that adds some.",
+    ),
     "demo": ("demonstration:demo", "Build a demonstration clinic; refuses a database that has another clinic."),
     "dossier": ("dossiers:dossier", "Write one patient's whole record: PDF, CSV, attachments, signatures, proof."),
     "downtime": ("downtime:downtime", "Write the downtime kit: the day's list, open courses, blank forms."),

@@ -21,6 +21,7 @@ from clinic.accounts.models import Site, User
 from clinic.error_pages import NOT_SET_UP, unavailable
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
 from clinic.extensions import db, read_from_here
+from clinic.protocols import catalogue_file
 from clinic.reading import reading_only
 from clinic.schema import current, head
 from config import COMMAND_WAIT, load
@@ -77,6 +78,12 @@ def say(sentence: str, status: int) -> None:
 def application(*, only_reads: bool = False) -> tuple[Flask, Settings]:
     settings = replace(load(), database_wait=COMMAND_WAIT, database_silence=0, only_reads=only_reads)
     return create_app(settings), settings
+
+
+def extend_catalogues() -> None:
+    """Let the catalogues have what the installation adds, for a command that needs no database."""
+    file = load().catalogues
+    catalogue_file.use(catalogue_file.read(catalogue_file.text_of(file), file.name if file else ""))
 
 
 def with_database(act: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from clinic.extensions import db
 from clinic.extensions import migrate as migrations
 from clinic.ledger import sealing
 from clinic.ledger.verify import all_heads
-from clinic.pathway import sweeping
+from clinic.pathway import catalogue_use, sweeping
 from clinic.reading import reading
 from clinic.requests import mail
 from clinic.schema import current, head
@@ -45,6 +45,8 @@ def migrate() -> None:
             sweeping.sweep(db.session(), clock.now(), whole=True)
             db.session.remove()
             query_plans.gather(db.engine)
+        catalogue_use.write_down(db.session(), clock.now())
+        db.session.remove()
         db.engine.dispose()
     click.echo(
         f"The database is current, at {after}."

@@ -8,7 +8,7 @@ import click
 
 from clinic import clock, query_plans
 from clinic.access import keep_to_site
-from clinic.console import FILE, NO, progress, user_with, with_database_to_read
+from clinic.console import FILE, NO, extend_catalogues, progress, user_with, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.exchange import import_report, import_undo, importing
 from clinic.exchange.batches import ImportBatch
@@ -54,6 +54,7 @@ def list_targets(kind: str | None) -> None:
     """Print every target as a table: its fact, unit and values."""
     if kind is not None and kind not in KINDS:
         raise RuleBroken(f"No kind of import is called “{kind}”. Available: {', '.join(KINDS)}.")
+    extend_catalogues()
     rows = (row for one in ([kind] if kind else KINDS) for row in described(one))
     click.echo("Import\tTarget\tFact\tUnit\tValues")
     for row in rows:

@@ -16,6 +16,7 @@ from clinic.exchange.exporting import digest_of
 from clinic.identifiers import parse_id
 from clinic.ledger import proving, sealing, structure
 from clinic.ledger import verify as proof
+from clinic.pathway import catalogue_use
 from clinic.pathway.sweeping import disagreements
 from config import load
 
@@ -62,6 +63,8 @@ def _verify(session: Session, seal_file: Path | None, *, since_seal: bool) -> No
     click.echo(f"All {count} entries of the ledger follow each other, and every record agrees with them.")
     for sentence in sealing.proved(seals, stated, elsewhere=bool(settings.seals or seal_file)):
         click.echo(sentence)
+    for notice in catalogue_use.notices(session):
+        click.echo(f"Catalogues: {notice}")
 
 
 def _verify_since(session: Session, settings: Settings) -> None:

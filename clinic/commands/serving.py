@@ -27,6 +27,7 @@ from clinic.exchange import uploads
 from clinic.extensions import SQLITE_THREADS, db
 from clinic.gateway import Gateway
 from clinic.ledger import sealing
+from clinic.pathway import catalogue_use
 from clinic.pathway.sweeping import keep_sweeping, sweep
 from clinic.reading import reading
 from clinic.reports import schedule
@@ -58,8 +59,13 @@ def serve(host: str, port: int, workers: int | None) -> None:
         current_schema()
         with reading():
             demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
+            said = catalogue_use.notices(db.session())
             db.session.remove()
+        catalogue_use.write_down(db.session(), clock.now())
+        db.session.remove()
         db.engine.dispose()
+    for notice in said:
+        click.echo(f"Catalogues: {notice}", err=True)
     if sqlite and workers not in {None, 1}:
         raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
     if demo and settings.production:
@@ -72,6 +78,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
         click.echo("Demonstration accounts: ROLE@north.demo or ROLE@south.demo, password cellcourse-demo-1")
         click.echo(f"ROLE is one of {roles}")
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
+    os.environ["CLINIC_CATALOGUES_READ"] = app.config["CATALOGUES"]  # all processes know the same entries
     _allow_connections()
     server = Server(
         "clinic.commands.serving:served", factory=True, address=host, port=port,

@@ -24,7 +24,7 @@ from clinic.exchange.import_visits import dated
 from clinic.followup.adverse_events import may_be_serious
 from clinic.followup.models import MADE
 from clinic.patients.models import Patient, has_died
-from clinic.protocols.catalogues import INSTRUMENTS
+from clinic.protocols.catalogues import INSTRUMENTS, labels
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
 
@@ -212,10 +212,9 @@ class FurtherScores(Addition):
             if value is not None and value.text is not None:
                 self._fault(slots["instrument"], "the instrument of the score")
             return
-        labels = {key: instrument.label for key, instrument in INSTRUMENTS.items()}
         try:
             never = bool(unseen is not None and unseen.text and parse_cell.yes_no(unseen.text))
-            instrument = parse_cell.one_of(named.text, labels)
+            instrument = parse_cell.one_of(named.text, labels(INSTRUMENTS))
         except parse_cell.NotThat as fault:
             self.given[slots["instrument"]] = named
             self._fault(slots["instrument"], str(fault))

@@ -16,10 +16,11 @@ from clinic.clock import NotOnTheClock, TwiceOnTheClock, from_wall, start_of
 from clinic.errors import RuleBroken
 from clinic.exchange.day_words import hint
 from clinic.model import Quantity, UTCDateTime
+from clinic.protocols.catalogue import Labels
 from clinic.wording import ESTIMATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from clinic.fields import Field
     from clinic.protocols.instruments import Instrument
@@ -234,12 +235,15 @@ def yes_no(text: str) -> bool:
     raise NotThat("yes or no")
 
 
-def one_of(text: str, choices: dict[str, str]) -> str:
-    """Return the key of a choice that was written as its key or its label; 2.0 and 02 are the key 2."""
+def one_of(text: str, choices: Mapping[str, str]) -> str:
+    """Return the key of a choice that was written as its key, its label or another name; 2.0 and 02 are the key 2."""
     for said in (text, whole_of(text), whole_of(text).lstrip("0") or "0"):
         for key, label in choices.items():
             if said == key or said.casefold() in {key.casefold(), label.casefold()}:
                 return key
+    for name, key in choices.aliases() if isinstance(choices, Labels) else ():
+        if text.casefold() == name.casefold():
+            return key
     code = f"; say under “values” which of them “{text}” is" if is_whole(text) else ""
     raise NotThat("one of " + ", ".join(choices) + (code or without(text)))
 
@@ -256,7 +260,7 @@ def score(text: str, instrument: Instrument) -> Decimal:
         raise NotThat("one of " + ", ".join(instrument.grades.values()) + without(text)) from fault
 
 
-def several_of(text: str, choices: dict[str, str]) -> list[str]:
+def several_of(text: str, choices: Mapping[str, str]) -> list[str]:
     """Return the keys of the choices that a list names; raises `NotThat`, which says how a list is written."""
     try:
         return [one_of(part.strip(), choices) for part in text.split(";")]
@@ -302,10 +306,9 @@ def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
     """Return a cell as the value of a column; raises `NotThat`."""
     kind = column.type
     if fact is not None and fact.choices is not None:
-        known = dict(fact.choices)
         if fact.many and text.casefold() == NONE:
             return []
-        return several_of(text, known) if fact.many else one_of(text, known)
+        return several_of(text, fact.choices) if fact.many else one_of(text, fact.choices)
     for types, read in (
         (UTCDateTime, lambda said: moment(said, zone)),
         (Quantity, number),

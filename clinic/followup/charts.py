@@ -55,9 +55,9 @@ def _since(score: OutcomeScore, visit: FollowUpVisit, start: dict[str, Decimal])
 
 def _tag(score: OutcomeScore, visit: FollowUpVisit, start: dict[str, Decimal]) -> tuple[str, str, str] | None:
     baseline = start.get(score.instrument or "")
-    if visit.is_baseline or baseline is None or score.value is None:
-        return None
     instrument = INSTRUMENTS[score.instrument or ""]
+    if visit.is_baseline or baseline is None or score.value is None or instrument.gone:
+        return None
     gained = change(instrument, baseline, score.value)
     if responder(instrument, baseline, score.value):
         return ("ok", "trending-up", "Better")
@@ -68,7 +68,7 @@ def _tag(score: OutcomeScore, visit: FollowUpVisit, start: dict[str, Decimal]) -
 
 
 def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[FollowUpVisit]) -> list[dict[str, Any]]:
-    """Return a chart for each instrument with two readings or more; visits to come and missed ones are open points."""
+    """Return a chart for each known instrument with two readings or more; visits to come or missed are open points."""
     start, found = baselines(visits), []
     first = min((plan.day_zero for plan in plans), default=None)
     days = {plan.id: (plan.due_on - first).days for plan in plans if first is not None}
@@ -82,7 +82,7 @@ def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[Fo
             for score in visit.scores
             if score.instrument == key and score.value is not None
         ]
-        if len(points) < TWO:
+        if len(points) < TWO or instrument.gone:  # without its range and direction there is nothing to draw
             continue
         points += [
             (_label(plan.name), days[plan.id], None) for plan in planned if key in plan.instruments and plan.day > 0

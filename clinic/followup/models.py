@@ -351,6 +351,8 @@ class OutcomeScore(Record):
         if self.value is None:
             return ""
         instrument = INSTRUMENTS[self.instrument or ""]
+        if instrument.gone:
+            return f"{plain(baseline)} at baseline; which way is better is not known"
         better = change(instrument, baseline, self.value)
         if better == 0:
             return f"no change from baseline ({instrument.words(baseline)})"

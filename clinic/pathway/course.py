@@ -168,7 +168,7 @@ def key_facts(course: Treatment) -> list[record_display.FactLine]:
     facts: list[record_display.FactLine] = [
         (
             "Indication",
-            CONDITIONS[course.condition or ""].label if course.condition in CONDITIONS else "",
+            CONDITIONS.words([course.condition] if course.condition else []),
             course.diagnosis or "",
         ),
         ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),

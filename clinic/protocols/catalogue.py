@@ -2,55 +2,114 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clinic.fields import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 E = TypeVar("E", bound="Entry")
 Number = Decimal | int | str
 
 
+KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""What a key looks like."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One choice: ``key`` is what a record keeps and never changes, ``label`` is what a person reads."""
+    """One choice: ``key`` is what a record keeps and never changes, ``label`` is what a person reads.
+
+    ``aliases``: other names of it that an imported table may use. ``gone``: no catalogue has it any more; it stands
+    for the key that a record still has.
+    """
 
     key: str
     label: str
+    aliases: tuple[str, ...] = ()
+    gone: bool = False
 
 
-class Catalogue(Mapping[str, E]):
-    """Entries by key, in order. A key given twice is a mistake of ours: `ValueError`."""
+class Catalogue(dict[str, E]):
+    """Entries by key, in order: the built-in ones, then those that the installation adds.
 
-    def __init__(self, *entries: E) -> None:
-        self._entries = {entry.key: entry for entry in entries}
-        if len(self._entries) != len(entries):
+    A key given twice is a mistake of ours: `ValueError`. ``gone``: makes what stands for a key that records may have
+    and that is no longer here; ``catalogue[key]`` then returns it, so that no page fails for it, while the key is not
+    in the catalogue, `get` does not find it, and nothing offers it.
+    """
+
+    def __init__(self, *entries: E, gone: Callable[[str], E] | None = None) -> None:
+        super().__init__({entry.key: entry for entry in entries})
+        if len(self) != len(entries):
             keys = [entry.key for entry in entries]
             raise ValueError(f"given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
+        self.built_in: Mapping[str, E] = MappingProxyType(dict(self))
+        self.gone = gone
+        self.labels = Labels(self)
 
-    def __getitem__(self, key: str) -> E:
-        return self._entries[key]
+    def __missing__(self, key: str) -> E:
+        if self.gone is not None and KEY.fullmatch(key):
+            return self.gone(key)
+        raise KeyError(key)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+    @property
+    def added(self) -> tuple[E, ...]:
+        """The entries of the installation."""
+        return tuple(entry for key, entry in self.items() if key not in self.built_in)
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def add(self, entries: Iterable[E]) -> None:
+        """Put these entries behind the built-in ones, in place of all that were added before."""
+        for entry in self.added:
+            del self[entry.key], self.labels[entry.key]
+        for entry in entries:
+            self[entry.key], self.labels[entry.key] = entry, entry.label
 
     def words(self, keys: Iterable[str]) -> str:
-        """Return the labels of some keys; a key that is no longer in the catalogue as it is."""
-        return ", ".join(self[key].label if key in self else key for key in keys)
+        """Return the labels of some keys; a key that is no longer in the catalogue is said to be so."""
+        return ", ".join(self.labels.get(key, key) for key in keys)
 
 
-def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
-    """Return label by key, as the choices of a form."""
-    return {key: entry.label for key, entry in entries.items()}
+class Labels(dict[str, str]):
+    """Label by key of a catalogue: the one that follows it, so that what is declared at import knows what is added.
+
+    A key that is gone from the catalogue is not in it, and reads as being gone.
+    """
+
+    def __init__(self, of: Catalogue[Any]) -> None:
+        super().__init__({key: entry.label for key, entry in of.items()})
+        self.of = of
+
+    def __missing__(self, key: str) -> str:
+        return self.of[key].label
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a label, also that of a key that is gone; ``default`` for what can be no key of the catalogue."""
+        return self[key] if key in self or (self.of.gone is not None and KEY.fullmatch(key)) else default
+
+    def __or__(self, other: Any) -> Any:
+        if self.of.gone is not None:
+            raise TypeError("a copy would not follow the catalogue; join labels by collections.ChainMap")
+        return super().__or__(other)
+
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """Yield each other name of an entry, with its key."""
+        return ((name, key) for key, entry in self.of.items() for name in entry.aliases)
+
+
+def labels(entries: Catalogue[Any]) -> Labels:
+    """Return label by key, as the choices of a form; it follows the catalogue."""
+    return entries.labels
+
+
+def gone(key: str) -> str:
+    """Return what a page reads for a key that is no longer in its catalogue."""
+    return f"{key}, no longer in the catalogues"
 
 
 def within(label: str) -> str:

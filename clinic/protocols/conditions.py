@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clinic.protocols.catalogue import Catalogue, Entry
+from clinic.protocols.catalogue import Catalogue, Entry, gone
 from clinic.protocols.delivery import BODY_SITES, CORD, DISCS, JOINTS, LIGAMENTS, TENDONS
 
 FIELDS = Catalogue(
@@ -23,15 +23,13 @@ class Condition(Entry):
     """One indication. ``sites``: where it can be, keys of `BODY_SITES`; none for a disease of the whole body.
 
     ``unproven``: the protocol must state its evidence, ethics approval and regulatory path, and the consent shows
-    them (rule 74). ``malignant``: a present malignancy is the indication, not an exclusion (rule 23). ``aliases``
-    are other spellings that an imported table may use, lower case.
+    them (rule 74). ``malignant``: a present malignancy is the indication, not an exclusion (rule 23).
     """
 
     field: str
     sites: tuple[str, ...] = ()
     unproven: bool = False
     malignant: bool = False
-    aliases: tuple[str, ...] = ()
 
     @property
     def sided(self) -> bool:
@@ -69,4 +67,5 @@ CONDITIONS = Catalogue(
     Condition(key="age_related_decline", label="Age-related decline", field="wellness", unproven=True),
     Condition(key="skin_aging", label="Skin aging", field="wellness", sites=("face", "scalp"), unproven=True),
     Condition(key="general_wellness", label="General wellness", field="wellness", unproven=True),
+    gone=lambda key: Condition(key=key, label=gone(key), gone=True, field=""),
 )

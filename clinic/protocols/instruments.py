@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from clinic.fields import SHARE, Range, plain
-from clinic.protocols.catalogue import Catalogue, Entry, Number
+from clinic.protocols.catalogue import Catalogue, Entry, Number, gone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Instrument(Entry):
     ``expected``: outside it asks once whether it is right (rule 39).
     ``mcid`` is in the unit of the score, or ``mcid_percent`` of the baseline; above ``mcid_high_from`` of baseline
     ``mcid_high`` counts instead. ``mcid_exceeded``: the change must be more, not equal. ``grades``: words for each
-    value of an ordinal score; ``aliases``: how a table may write them, lower case. ``note``: what a reader must know
+    value of an ordinal score; ``said``: how else a table may write them, lower case. ``note``: what a reader must know
     to read the number.
     """
 
@@ -41,7 +41,7 @@ class Instrument(Entry):
     expected: Range | None = None
     gaps: tuple[Decimal, ...] = ()
     grades: Mapping[int, str] | None = None
-    aliases: Mapping[str, int] | None = None
+    said: Mapping[str, int] | None = None
     mcid: Decimal | None = None
     mcid_percent: Decimal | None = None
     mcid_high: Decimal | None = None
@@ -63,7 +63,7 @@ class Instrument(Entry):
         """Return the value that a word for a grade means ("III", "CR"), in any case; None where it is no such word."""
         said = " ".join(text.casefold().split())
         words = {word.casefold(): value for value, word in (self.grades or {}).items()}
-        found = (words | dict(self.aliases or {})).get(said)
+        found = (words | dict(self.said or {})).get(said)
         return None if found is None else Decimal(found)
 
 
@@ -122,6 +122,11 @@ def _lower(key: str, label: str, low: Number, high: Number, step: Number = 1, **
 
 def _higher(key: str, label: str, low: Number, high: Number, step: Number = 1, **more: Any) -> Instrument:
     return replace(_lower(key, label, low, high, step, **more), better="higher")
+
+
+def _gone(key: str) -> Instrument:
+    """Return what stands for an instrument that records have and that nobody knows any more: its figures alone."""
+    return Instrument(key=key, label=gone(key), gone=True, better="higher", range=Range(), step=Decimal("1E-9"))
 
 
 ASIA = MappingProxyType({0: "A", 1: "B", 2: "C", 3: "D", 4: "E"})
@@ -232,7 +237,7 @@ INSTRUMENTS = Catalogue(
     _lower("acute_gvhd_gut", "Acute GVHD of the lower gut, stage", 0, 4),
     _lower("acute_gvhd_upper_gut", "Acute GVHD of the upper gut, stage", 0, 1),
     _lower("chronic_gvhd_severity", "Chronic GVHD, global severity (NIH)", 0, 3, grades=CHRONIC_GVHD),
-    _higher("response", "Response", 0, 3, grades=RESPONSE, aliases=RESPONSES, license="",
+    _higher("response", "Response", 0, 3, grades=RESPONSE, said=RESPONSES, license="",
         note="by the criteria of the disease, which the protocol names"),
     _lower("relapse", "Relapse", 0, 1, grades=YES_NO, license=""),
     _higher("survival_days", "Survival, days observed", 0, 36500, unit="days", license=""),
@@ -243,4 +248,5 @@ INSTRUMENTS = Catalogue(
     _higher("spo2", "SpO₂ in room air", 0, 100, "0.1", unit="%", expected=Range(50, 100), license=""),
     _lower("oxygen_flow", "Oxygen need", 0, 60, "0.01", unit="L/min", license="", note="0: independent of oxygen"),
     _lower("chest_xray", "Chest X-ray against the first", 0, 3, grades=CHEST, license=""),
+    gone=_gone,
 )  # fmt: skip

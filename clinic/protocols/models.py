@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.ledger.models import canonical
-from clinic.model import Model, reference
+from clinic.model import Base, Model, reference
 from clinic.protocols.content import Content
 from clinic.protocols.problems import problems
 
@@ -188,3 +188,13 @@ def _published_never_changes(_mapper: object, _connection: object, version: Prot
         if retired.deleted and retired.deleted[0] is not None:
             raise RuleBroken("A retired version cannot be reopened. Draft the next version instead.")
     version.title, version.field_key = version.says.title, version.says.field
+
+
+class CatalogueEntry(Base):
+    """One meaning, in words, of one key that the installation added to a catalogue; ``number`` counts its meanings."""
+
+    catalogue: Mapped[str] = mapped_column(String(20), primary_key=True)
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    meaning: Mapped[dict[str, str]]
+    at: Mapped[datetime]

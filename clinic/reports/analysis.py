@@ -7,6 +7,7 @@ column names a person, and each day is a number of days since the first cells of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic.administration.models import Administration
@@ -21,7 +22,7 @@ from clinic.protocols.catalogues import DOSE_MEASURES, INSTRUMENTS, QC_TESTS, la
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Column(NamedTuple):
@@ -48,9 +49,16 @@ class Table:
     name: str
     title: str
     row: str
-    columns: tuple[Column, ...]
+    parts: tuple[Column | Callable[[], Iterable[Column]], ...]
+    """Its columns; those of a catalogue, which the installation may extend, are made when they are asked for."""
     refers: tuple[tuple[str, str], ...] = ()
     """Columns that are ids of another table's rows: column, table."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, in order."""
+        made = ((one,) if isinstance(one, Column) else one() for one in self.parts)
+        return tuple(chain.from_iterable(made))
 
     def chosen(self, *, research: bool) -> tuple[Column, ...]:
         """Return the columns of the usual or of the research variant."""
@@ -109,7 +117,7 @@ COURSES = Table(
     title="Courses",
     row="One course of treatment of one patient",
     refers=(),
-    columns=(
+    parts=(
         Column("course_id", "Course", "id"),
         Column("person_id", "Person", "id", said="The same for all records of one person"),
         Column("record_number", "Record number", identifying=True),
@@ -153,7 +161,7 @@ COURSES = Table(
         Column("serious_events", "Serious adverse events", "whole"),
         Column("events_of_unknown_seriousness", "Adverse events of which seriousness is not recorded", "whole"),
         Column("worst_grade", "Worst grade of an event", "whole", said=fields_of(AdverseEvent)["grade"].label),
-        *_scores(),
+        _scores,
         MISSING,
     ),
 )  # fmt: skip
@@ -162,7 +170,7 @@ PRODUCTS = Table(
     title="Products",
     row="One container of cells",
     refers=(("course_id", "courses"),),
-    columns=(
+    parts=(
         Column("product_id", "Product", "id"),
         Column("course_id", "Course", "id", said="Empty: banked cells that no course has"),
         Column("donor_id", "Donor", "id"),
@@ -192,7 +200,7 @@ ADMINISTRATIONS = Table(
     title="Administrations",
     row="One giving of one product to one patient",
     refers=(("course_id", "courses"), ("product_id", "products")),
-    columns=(
+    parts=(
         Column("administration_id", "Administration", "id"),
         Column("course_id", "Course", "id"),
         Column("product_id", "Product", "id"),
@@ -225,7 +233,7 @@ VISITS = Table(
     title="Visits",
     row="One visit, made or missed",
     refers=(("course_id", "courses"),),
-    columns=(
+    parts=(
         Column("visit_id", "Visit", "id"),
         Column("course_id", "Course", "id"),
         ORIGIN,
@@ -244,7 +252,7 @@ SCORES = Table(
     title="Scores",
     row="One score of one visit, or one that was due at it and is missing",
     refers=(("course_id", "courses"), ("visit_id", "visits")),
-    columns=(
+    parts=(
         Column("score_id", "Score", "id"),
         Column("course_id", "Course", "id"),
         Column("visit_id", "Visit", "id"),
@@ -269,7 +277,7 @@ EVENTS = Table(
     title="Adverse events",
     row="One adverse event",
     refers=(("course_id", "courses"), ("administration_id", "administrations")),
-    columns=(
+    parts=(
         Column("event_id", "Adverse event", "id"),
         Column("course_id", "Course", "id"),
         Column("administration_id", "Administration", "id", said="Empty: named to none"),

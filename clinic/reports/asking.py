@@ -15,7 +15,7 @@ from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
 from clinic.reports.periods import SPANS, days_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
@@ -38,7 +38,7 @@ class Option(NamedTuple):
 
     key: str
     label: str
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: Collection[tuple[str, str]] = ()
     usual: str = ""
     typed: str = ""
     beside: str = ""
@@ -47,7 +47,7 @@ class Option(NamedTuple):
         """Return a value in words."""
         if self.typed:
             return f"{value}{' %' if self.typed == 'percent' else ''}" if value else "not entered"
-        return dict(self.choices)[value]
+        return dict(self.choices).get(value, value)  # what was kept may name what nobody offers any more
 
     def fault(self, value: str) -> str:
         """Return what is wrong with a value, in a sentence; empty: nothing."""

@@ -215,7 +215,10 @@ class Data:
     def choices(self, key: str) -> list[tuple[str, str]]:
         """Return value and words of a dimension as far as the site's courses have it, by their words."""
         one = DIMENSIONS[key]
-        found = {one.of(course) for course in self.every_course.values()} | ({self.asked.chosen.get(key, "")} - {""})
+        found = {one.of(course) for course in self.every_course.values()}
+        if one.labels:  # a key that is gone from its catalogue is shown and no choice
+            found = {value for value in found if value in one.labels or value == UNKNOWN}
+        found |= {self.asked.chosen.get(key, "")} - {""}
         order = list(one.labels)
         rank = {value: place for place, value in enumerate(order)}
         return sorted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -74,7 +75,12 @@ class Dimension:
         return self._word(value) if self.filters else ", ".join(self._word(part) for part in value.split("|"))
 
     def _word(self, value: str) -> str:
-        return self.labels.get(value, "Not recorded" if value in {UNKNOWN, ""} else value)
+        if value in {UNKNOWN, ""} and value not in self.labels:  # no key that is gone from a catalogue
+            return "Not recorded"
+        try:
+            return self.labels[value]
+        except KeyError:
+            return value
 
 
 def ages_at(born: Span | None, on: date | None, told: Decimal | None) -> tuple[int, int] | None:
@@ -118,7 +124,7 @@ _ALL = (
         label="Condition, cell type and health at baseline",
         filters=False,
         of=lambda c: f"{c.condition}|{c.cell_type}|{c.asa}",
-        labels=labels(CONDITIONS) | labels(CELL_TYPES) | HEALTH | {UNKNOWN: "not recorded"},
+        labels=ChainMap({UNKNOWN: "not recorded"}, HEALTH, labels(CELL_TYPES), labels(CONDITIONS)),
     ),
 )
 DIMENSIONS = {one.key: one for one in _ALL}

@@ -264,5 +264,5 @@ REPORT = Report(
     figures=figures,
     method="Paired t interval; responders: exact (Clopper–Pearson)",
     source="MCID: see the note of the figures. Placebo: " + TRIAL,
-    options=(Option("score", "Score", tuple(labels(INSTRUMENTS).items()), "vas_pain_cm"),),
+    options=(Option("score", "Score", labels(INSTRUMENTS).items(), "vas_pain_cm"),),
 )

@@ -26,7 +26,7 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
 
     def plan(self, patient: Patient, says: Content) -> None:
         """Offer what the version allows; one choice alone is filled in, and so is the last weight."""
-        self._allow("condition", [(key, CONDITIONS[key].label) for key in says.conditions])
+        self._allow("condition", [(key, CONDITIONS[key].label) for key in says.conditions if key in CONDITIONS])
         self._allow("relation", [(relation.value, RELATIONS[relation.value]) for relation in says.relations])
         self._allow("source", [(key, SOURCES[key].label) for key in says.sources])
         self._allow("route", [(key, ROUTES[key].label) for key in says.routes])

@@ -163,9 +163,9 @@ class Treatment(Record):
         """Side, site and cells in a few words: “Right knee, own bone marrow”."""
         place = self.place
         whose = "own" if self.relation == "autologous" else "donor"
-        known, treated = SOURCES.get(self.source or ""), CONDITIONS.get(self.condition or "")
+        known = SOURCES.get(self.source or "")
         source = within(known.label) if known else "cells"
-        what = treated.label if treated else "Condition not recorded"
+        what = CONDITIONS.words([self.condition]) if self.condition else "Condition not recorded"
         return f"{place[:1].upper()}{place[1:]}, {whose} {source}" if place else f"{what}, {whose} {source}"
 
     @property

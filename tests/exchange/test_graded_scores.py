@@ -53,7 +53,7 @@ def test_each_word_of_each_grade_means_its_own_value():
     for instrument in INSTRUMENTS.values():
         for value in values(instrument) if instrument.grades else ():
             assert parse_cell.score(instrument.words(value).upper(), instrument) == value
-        assert set((instrument.aliases or {}).values()) <= {int(one) for one in values(instrument)}
+        assert set((instrument.said or {}).values()) <= {int(one) for one in values(instrument)}
 
 
 def test_a_relative_of_unknown_kin_comes_in_as_such(ward, take):

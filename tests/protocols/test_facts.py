@@ -185,13 +185,14 @@ def test_a_key_that_is_in_no_catalogue_is_named_wherever_it_is() -> None:
 
 
 def test_a_test_added_to_the_catalogue_is_on_the_form_on_the_doses_line_and_breaks_its_rule(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
+    app: Flask, request: pytest.FixtureRequest
 ) -> None:
     added = QCTest(
         key="cd271", label="CD271", unit="%", possible=between(0, 100), in_doses=True, rule=IDENTITY, shared=True,
         usual=None,
     )  # fmt: skip
-    monkeypatch.setitem(QC_TESTS._entries, "cd271", added)
+    request.addfinalizer(lambda: QC_TESTS.add(()))
+    QC_TESTS.add([added])
     with app.test_request_context():
         form = draft_form(KNEE)(data=flat(KNEE))
         assert form._fields["qc_0_test"].offered["cd271"] == "CD271"
