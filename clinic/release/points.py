@@ -13,7 +13,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.carried import judged_results
-from clinic.release.evidence import findings, limit_of, out_of_limit
+from clinic.release.evidence import findings, germs, limit_of, out_of_limit
 from clinic.release.kin import RUNNING, against_by_kin
 from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated, standing, unmet
@@ -106,8 +106,11 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     points += _not_asked(product, results)
     said = {point.sentence for point in points}
     own, kin = {result.headline() for result in records.on(product, QCResult)}, against_by_kin(records, product)
+    grown = tuple(result.headline() for result in germs(records, product))
     return points + [
-        Point(test="", sentence=sentence, of_kin=sentence in kin, breaks=50 if sentence in kin else 0)
+        Point(test="", sentence=sentence, never=True, breaks=43)
+        if grown and sentence.startswith(grown)
+        else Point(test="", sentence=sentence, of_kin=sentence in kin, breaks=50 if sentence in kin else 0)
         for sentence in findings(records, product)
         if sentence not in said and sentence.removesuffix(".").split(", usual limit")[0] not in own
     ]

@@ -304,3 +304,24 @@ def test_an_unknown_word_reaches_a_cousin_by_a_common_parent(ward, reason):
 )  # fmt: skip
 def test_what_is_plainly_said_of_one_bag_holds_no_other(said, alone):
     assert of_one_container(said) is alone
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize("outcome", ["growth", "corrected to growth"])
+def test_no_exception_releases_what_shares_cells_with_germs(ward, bags, outcome):
+    bag, sister, _mine = bags
+    if outcome == "growth":
+        ward.result(bag, "sterility", outcome="growth", finding="cocci")
+    else:
+        ward.result(bag, "gram_stain", outcome="no_organisms")
+        (first,) = ward.results(bag, "gram_stain")[-1:]
+        ward.amend("technologist", first, outcome="organisms", finding="cocci")
+        ward.sign("technologist2", first)
+    people = {"requested_by_id": ward.team.physician.id, "physician_told": ward.team.physician.id}
+    answer = ward.decide(
+        sister, "exceptional", reason="the only cells left", benefit_risk="outweighs", patient_told=True,
+        follow_up_plan="cultures daily", **people,
+    )  # fmt: skip
+    assert answer.status_code == 422
+    ward.said_no("No exception can release this")
+    ward.said_no("rule 43")
