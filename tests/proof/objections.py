@@ -96,8 +96,9 @@ class Objecting(Picture):
         found += [*self.made(bag), *self._against_the_kind(bag, kind)]
         if self.germs(bag):
             found.append((43, "germs in the family"))
-        if self.gone(bag) or self.expired(bag):
-            found.append((50, self.gone(bag) or "expired"))
+        gone = self.gone(bag).removeprefix("given")  # in these histories no giving ends: quality may decide anew
+        if gone or self.expired(bag):
+            found.append((50, gone or "expired"))
         of = self.bags[bag]["course"]
         found += self.against_donors(bag, self.protocol(bag), self.courses[of]["patient"] if of else None)
         if course := self.bags[bag]["course"]:
