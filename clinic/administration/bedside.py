@@ -11,12 +11,13 @@ from clinic.accounts.authorizations import known_for
 from clinic.administration.answers import says_why
 from clinic.administration.dose_checks import endotoxin_results
 from clinic.administration.gate import CARERS, identity, judge
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import Administration, BedsideCheck
 from clinic.administration.scanning import Wristband, read_bag, read_wristband
 from clinic.administration.step import ADMINISTRATION, waiting_products
 from clinic.administration.sums import given_to_patient
 from clinic.administration.together import refuse_more
 from clinic.administration.verdict import Bedside, Verdict
+from clinic.administration.vital_signs import VitalSigns
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned

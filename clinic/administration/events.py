@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic.administration.severity import HINT, SEVERITIES, unanswered, worst
 from clinic.errors import Problem
 from clinic.fields import Range, field
 from clinic.model import reference
@@ -42,6 +43,9 @@ class InfusionEvent(Record):
     signs: Mapped[str | None] = field(
         "Signs and symptoms", conditional=True, section="What happened", hint="For example: chills, flushing, dyspnea"
     )
+    severity: Mapped[str | None] = field(
+        "How severe", choices=SEVERITIES, conditional=True, added=True, section="What happened", hint=HINT
+    )
     measures: Mapped[str | None] = field(
         "What was done", Text, long=True, conditional=True, section="What happened", hint="Drugs with dose and time"
     )
@@ -56,6 +60,8 @@ class InfusionEvent(Record):
         name, label = wanted.get(self.kind or "", ("", ""))
         if name and getattr(self, name) in {None, ""}:
             found.append(Problem(f"{label}: required.", name))
+        if self.kind == "reaction":
+            found += unanswered(self, "signs", "severity")
         if given is None or self.performed_at is None or self.kind == "reaction":
             return found
         if given.ended_at is not None and self.performed_at > given.ended_at:
@@ -68,8 +74,18 @@ class InfusionEvent(Record):
         return found
 
     def headline(self) -> str:
-        said = {"rate": quantity(self.rate, "mL/h"), "reaction": self.signs}.get(self.kind or "", self.reason)
+        said = {"rate": quantity(self.rate, "mL/h"), "reaction": self._told()}.get(self.kind or "", self.reason)
         return ": ".join(part for part in (EVENTS.get(self.kind or "", self.NOUN), said) if part)
+
+    def _told(self) -> str:
+        """Return the signs of a reaction and how severe it was: “chills, flushing (mild)”."""
+        how = {"unknown": "severity not known"}.get(self.severity or "", self.severity)
+        return f"{self.signs or ''} ({how})" if how else self.signs or ""
+
+
+def severity(given: Any) -> str | None:
+    """Return the worst that was said of the reactions during an administration, None where nobody said."""
+    return worst(one.severity for one in given.events if one.kind == "reaction")
 
 
 def reactions(given: Any) -> str | None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clinic import clock, wording
 from clinic.administration.dose_change import DoseChange, dose_unit
-from clinic.administration.events import InfusionEvent, reactions
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.events import InfusionEvent, reactions, severity
+from clinic.administration.models import Administration, BedsideCheck
+from clinic.administration.vital_signs import VitalSigns
 from clinic.errors import Problem
 from clinic.fields import Field, Range, fields_of
 from clinic.form_fields import DecimalField, PasswordField, SelectField, TextAreaField
@@ -24,7 +25,8 @@ SCANS = ("patient_scan", "product_scan")
 WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id", "outcome"}
 
 
-AT_THE_END = {"ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"}
+REACTION = {"reaction", "reaction_severity"}
+AT_THE_END = {"ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason"} | REACTION
 LATER = {"guidance", "handed_over_at", "viability_before", "filter_used", "notes"}
 """What is told at the end, not before the start."""
 ASKED = {
@@ -181,7 +183,7 @@ class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         if whole:
             self.prefill("volume_given", given.volume_issued, "prefilled: whole dose")
-        self.prefill("reaction", reactions(given))
+        begin_with_reactions(self, given)
         handed = [m for m in given.product.movements if m.kind == "handed_over"]
         if handed:
             self.prefill("handed_over_at", handed[-1].performed_at, "from the chain of custody")
@@ -192,6 +194,12 @@ class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"
         if given.treatment.says.cell_type != "hsc":
             del self._fields["filter_used"]
         self.live = lambda: dose_live(given)
+
+
+def begin_with_reactions(form: RecordForm, given: Administration) -> None:
+    """Fill in what was seen while the cells were given, and the worst that was said of it."""
+    form.prefill("reaction", reactions(given))
+    form.prefill("reaction_severity", severity(given))
 
 
 def dose_live(given: Administration) -> list[Live]:
@@ -212,7 +220,7 @@ def dose_live(given: Administration) -> list[Live]:
 REST = {"discarded": "Discarded (recorded as wasted)", "returned": "Returned to the laboratory"}
 
 
-class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reaction"})):
+class AbortForm(form_for(Administration, only={"ended_at", "volume_given"} | REACTION)):
     """The end before all was given."""
 
     because = TextAreaField("Why it was stopped", required=True, section="Volume")
@@ -227,7 +235,7 @@ class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reac
             self.prefill("because", " ".join(stop), "prefilled: why the cells are to be stopped")
         self.live = lambda: dose_live(given)
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
-        self.prefill("reaction", reactions(given))
+        begin_with_reactions(self, given)
 
     @property
     def said(self) -> dict[str, Any]:
@@ -264,17 +272,17 @@ class EventForm(form_for(InfusionEvent, without={"kind"})):
     """One thing that happened while the cells were given."""
 
     ASKS: ClassVar = {
-        "rate": {"rate", "reason"}, "stopped": {"reason"}, "resumed": {"rate"}, "reaction": {"signs", "measures"},
+        "rate": {"rate", "reason"}, "stopped": {"reason"}, "resumed": {"rate"},
+        "reaction": {"signs", "severity", "measures"},
     }  # fmt: skip
 
     def narrow(self, kind: str, *, rate: bool = True) -> None:
         """Ask only what belongs to a kind of event; no new rate when an injection goes on."""
         asked = self.ASKS[kind] - ({"rate"} if kind == "resumed" and not rate else set())
-        for name in {"rate", "reason", "signs", "measures"} - asked:
+        for name in {"rate", "reason", "signs", "severity", "measures"} - asked:
             del self._fields[name]
-        needed = {"rate": "rate", "stopped": "reason", "reaction": "signs"}.get(kind)
-        if needed:
-            self._fields[needed].required = True
+        for name in {"rate": ("rate",), "stopped": ("reason",), "reaction": ("signs", "severity")}.get(kind, ()):
+            self._fields[name].required = True
 
 
 VitalSignsForm = form_for(VitalSigns)

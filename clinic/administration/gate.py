@@ -14,10 +14,10 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
-from clinic.administration.models import VITALS_HOLD
 from clinic.administration.person_checks import CARERS, one_record, same_identity, whole_person
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict, donor_of, label_of, named
+from clinic.administration.vital_signs import VITALS_HOLD
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from clinic.administration.models import VitalSigns
     from clinic.administration.scanning import Wristband
+    from clinic.administration.vital_signs import VitalSigns
     from clinic.patients.models import Patient
     from clinic.products.models import Product
     from clinic.treatments.models import Treatment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,9 +13,10 @@ from clinic.administration import together, voiding
 from clinic.administration.amounts import unusual_dose, worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
+from clinic.administration.severity import SEVERITIES, unanswered
 from clinic.administration.together import CHECK_HOLDS, COUNTED
 from clinic.errors import Problem, Question, RuleBroken
-from clinic.fields import CLOCK_SLACK, SHARE, Range, field, plain
+from clinic.fields import SHARE, Range, field, plain
 from clinic.model import ADDED, reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
     from clinic.administration.events import InfusionEvent
+    from clinic.administration.vital_signs import VitalSigns
     from clinic.course_records import CourseRecords
     from clinic.patients.models import Weight
     from clinic.records import Amendment, Signature
@@ -38,8 +40,6 @@ OUTCOMES = {"aborted": "Stopped early", "voided": "Voided: started by mistake, n
 ASKED_AT_THE_END = ("body_site", "guidance", "handed_over_at", "viability_before", "filter_used", "notes")
 """What may be told when the cells were given, rather than before."""
 NOT_VOIDED = or_(column("outcome").is_(None), column("outcome") != "voided")
-VITALS_HOLD = timedelta(hours=1)
-"""How old the vital signs before the start may be [site default] (rule 57)."""
 
 
 class BedsideCheck(Record):
@@ -152,6 +152,10 @@ class Administration(Record):
     working: Mapped[str | None] = field("Dose calculation", reported=True, section="Dose")
     outcome: Mapped[str | None] = field("How it ended", choices=OUTCOMES, section="How it went", added=True)
     reaction: Mapped[str | None] = field("Reaction", Text, long=True, section="How it went", hint="Leave blank if none")
+    reaction_severity: Mapped[str | None] = field(
+        "How severe it was", choices=SEVERITIES, conditional=True, added=True, asked_if=("reaction", "*"),
+        section="How it went",
+    )  # fmt: skip
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="How it went")
 
     treatment: Mapped[Treatment] = relationship()
@@ -207,6 +211,7 @@ class Administration(Record):
             found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
             return found + together.corrected_problems(self)
+        found += unanswered(self, "reaction", "reaction_severity")
         if not self.verified_by_id:
             found.append(Problem("Verified by: required; two people give cells.", "verified_by_id", rule=2))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
@@ -241,7 +246,7 @@ class Administration(Record):
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
         self.ended_at, self.volume_given, self.by_hand = ended_at, volume_given, by is not None
-        for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
+        for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction", "reaction_severity"):
             setattr(self, name, facts.get(name))
         for name in ASKED_AT_THE_END:
             if facts.get(name) not in {None, ""}:
@@ -351,50 +356,3 @@ class Administration(Record):
         route = within(ROUTES[self.route or ""].label) if self.route in ROUTES else ""
         how, dose = voiding.how_it_ended(self), "" if self.outcome == "voided" else dose
         return ", ".join(part for part in (how, dose, route, site) if part)
-
-
-class VitalSigns(Record):
-    """One set of vital signs around an administration (rule 57)."""
-
-    KIND = "VS"
-    NOUN = "Vital signs"
-    HAPPENED = "Measured at"
-    DONE = "Measured by"
-    PERSON = "treatment.patient"
-
-    treatment_id: Mapped[str] = reference("treatment")
-    administration_id: Mapped[str | None] = reference("administration")
-    check_id: Mapped[str | None] = reference("bedside_check", unique=True)
-    spo2: Mapped[Decimal | None] = field(
-        "Oxygen saturation", unit="%", possible=Range(30, 100), expected=Range(92, 100), required=True
-    )
-    temperature: Mapped[Decimal | None] = field(
-        "Temperature", unit="°C", possible=Range(25, 45), expected=Range(35, "37.9"), required=True
-    )
-    systolic: Mapped[int | None] = field("Systolic pressure", unit="mmHg", possible=Range(30, 300), required=True)
-    diastolic: Mapped[int | None] = field("Diastolic pressure", unit="mmHg", possible=Range(10, 200))
-    pulse: Mapped[int | None] = field("Pulse", unit="/min", possible=Range(20, 300), required=True)
-    breathing: Mapped[int | None] = field("Breathing", unit="/min", possible=Range(4, 120))
-
-    treatment: Mapped[Treatment] = relationship(viewonly=True)
-    administration: Mapped[Administration | None] = relationship(back_populates="vital_signs")
-    bedside_check: Mapped[BedsideCheck | None] = relationship(back_populates="vital_signs")
-
-    def problems(self, *, at: datetime) -> list[str]:
-        """Also rule 57: those before the start were taken within the hour before it, all others after the check."""
-        found, taken = super().problems(at=at), self.performed_at
-        check = self.bedside_check
-        if check is None and self.administration is not None:
-            check = self.administration.bedside_check
-        if taken is None or check is None or check.performed_at is None or self.origin != "clinic":
-            return found
-        if taken < (check.performed_at - VITALS_HOLD).replace(second=0, microsecond=0):
-            said = "Measured at: more than 1 hour before the bedside check. Take the vital signs again."
-            found.append(Problem(said, "performed_at", rule=57))
-        elif self.bedside_check is not None and taken > check.performed_at + CLOCK_SLACK:
-            said = "Measured at: after the bedside check, for which these vital signs were taken."
-            found.append(Problem(said, "performed_at", rule=57))
-        return found
-
-    def headline(self) -> str:
-        return f"SpO₂ {plain(self.spo2)} %, {plain(self.temperature)} °C, {self.systolic} mmHg, pulse {self.pulse}"

@@ -12,7 +12,8 @@ from clinic.steps import Action
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clinic.administration.models import Administration, VitalSigns
+    from clinic.administration.models import Administration
+    from clinic.administration.vital_signs import VitalSigns
 
 MISSED_AFTER = timedelta(hours=12)
 NEAR = timedelta(minutes=10)

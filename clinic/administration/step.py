@@ -15,9 +15,10 @@ from clinic.administration.dose_checks import doubted_weight, unconfirmed_weight
 from clinic.administration.dose_plan import next_dose, turns
 from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.known_facts import past_reactions
-from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.administration.running_gate import begun, faults
+from clinic.administration.vital_signs import VitalSigns
 from clinic.processing.step import donors_usable
 from clinic.products.limits import COLD_UNKNOWN, cold_unknown
 from clinic.products.models import Product

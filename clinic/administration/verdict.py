@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from clinic.accounts.authorizations import StaffAuthorization
     from clinic.accounts.models import User
-    from clinic.administration.models import Administration, VitalSigns
+    from clinic.administration.models import Administration
     from clinic.administration.scanning import Wristband
+    from clinic.administration.vital_signs import VitalSigns
     from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
     from clinic.products.models import Product

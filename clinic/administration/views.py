@@ -22,12 +22,13 @@ from clinic.administration.forms import (
     ScanForm,
     VitalSignsForm,
 )
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import Administration, BedsideCheck
 from clinic.administration.monitoring import due_vital_signs, monitoring
 from clinic.administration.route_words import act, first_actions, has_rate
 from clinic.administration.running import disagreements, running, whole_dose
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION, stop_because, waiting_products
+from clinic.administration.vital_signs import VitalSigns
 from clinic.administration.voiding import is_copy
 from clinic.course_records import CourseRecords, of_course
 from clinic.errors import RuleBroken

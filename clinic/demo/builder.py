@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.administration import bedside
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import Administration, BedsideCheck
 from clinic.administration.step import ADMINISTRATION
+from clinic.administration.vital_signs import VitalSigns
 from clinic.consent.models import Consent
 from clinic.consent.step import CONSENT
 from clinic.eligibility.models import Eligibility

@@ -13,9 +13,10 @@ from clinic.accounts.models import User
 from clinic.administration import bedside as acts
 from clinic.administration.forms import SIGNS, WORKED_OUT
 from clinic.administration.gate import judge
-from clinic.administration.models import OUTCOMES, Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import OUTCOMES, Administration, BedsideCheck
 from clinic.administration.scanning import read_bag
 from clinic.administration.step import ADMINISTRATION
+from clinic.administration.vital_signs import VitalSigns
 from clinic.downtime.questions import MARK, PaperQuestions
 from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db

@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from clinic import clock, wording
 from clinic.administration.forms import VitalSignsForm
-from clinic.administration.models import Administration, VitalSigns
+from clinic.administration.models import Administration
 from clinic.administration.step import ADMINISTRATION
+from clinic.administration.vital_signs import VitalSigns
 from clinic.consent.forms import ConsentForm
 from clinic.consent.models import Consent
 from clinic.consent.step import CONSENT

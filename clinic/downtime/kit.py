@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from clinic import wording
 from clinic.administration.forms import SIGNS
 from clinic.administration.known_facts import known_allergies
-from clinic.administration.models import VitalSigns
+from clinic.administration.vital_signs import VitalSigns
 from clinic.course_records import in_turns
 from clinic.downtime.given import ASKED, ENDED, ENDED_HINT, NOT_ASKED
 from clinic.downtime.kinds import KINDS, Kind

@@ -14,8 +14,9 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.closing import is_closed, open_points, waits_for_review
 from clinic.followup.event_records import ENDED, EventNotification, EventUpdate
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.followup.reactions import reactions, seen_during
+from clinic.followup.reactions import reactions
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, TELLERS, VISITORS
+from clinic.followup.seen import seen_during
 from clinic.followup.telling import open_duties
 from clinic.patients.models import has_died
 from clinic.products.doses_begun import doses_begun

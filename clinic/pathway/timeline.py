@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Integer, String, bindparam, func, literal, null, or_, select, union_all
 
 from clinic import clock, record_display, record_pages
-from clinic.administration.models import VitalSigns
+from clinic.administration.vital_signs import VitalSigns
 from clinic.attachments.files import WORDS, of_record
 from clinic.attachments.models import Attachment
 from clinic.course_records import CourseRecords, Pool, complete, named, read_rows, table_of

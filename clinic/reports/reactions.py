@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.administration.events import InfusionEvent
-from clinic.administration.models import Administration, VitalSigns
+from clinic.administration.models import Administration
+from clinic.administration.vital_signs import VitalSigns
 from clinic.followup.adverse_events import GRADES, AdverseEvent
 from clinic.reports.control import FEWEST, p_chart
 from clinic.reports.data import Data, Given, here

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.accounts.models import FailedSignIn
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import Administration, BedsideCheck
+from clinic.administration.vital_signs import VitalSigns
 from clinic.followup.models import PlannedVisit
 from tests.bedside import checked, given, released_product
 from tests.factories import PASSWORD, boxes, ready_for_harvest

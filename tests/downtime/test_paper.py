@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic import clock
-from clinic.administration.models import Administration, VitalSigns
+from clinic.administration.models import Administration
+from clinic.administration.vital_signs import VitalSigns
 from clinic.consent.models import Consent
 from clinic.demo import laboratory
 from clinic.followup.adverse_events import AdverseEvent

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic import clock
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import Administration, BedsideCheck
+from clinic.administration.vital_signs import VitalSigns
 from clinic.attachments import files as scans
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.demo import laboratory

@@ -217,7 +217,12 @@ def test_a_report_from_the_page_of_the_cells_begins_with_the_reaction(
 ) -> None:
     nurse, cells = client_as("nurse"), session.scalars(select(Administration)).one()
     happened = (clock.now() + timedelta(minutes=1)).replace(second=0, microsecond=0)  # after the seconds of the start
-    said = {"performed_by_id": team.nurse.id, "signs": "chills, flushing", "measures": "clemastine 2 mg"}
+    said = {
+        "performed_by_id": team.nurse.id,
+        "signs": "chills, flushing",
+        "severity": "mild",
+        "measures": "clemastine 2 mg",
+    }
     answer = post(nurse, f"/administrations/{cells.id}/events/reaction", said | boxes("performed_at", happened))
     assert answer.status_code == 303, answer.text
     shown = page(nurse, f"/administrations/{cells.id}")

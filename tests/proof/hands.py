@@ -17,8 +17,9 @@ from clinic import clock
 from clinic.accounts.models import User
 from clinic.administration import bedside
 from clinic.administration.dose_plan import next_dose
-from clinic.administration.models import BedsideCheck, VitalSigns
+from clinic.administration.models import BedsideCheck
 from clinic.administration.step import ADMINISTRATION, given_in
+from clinic.administration.vital_signs import VitalSigns
 from clinic.consent.models import Consent
 from clinic.course_records import around, load, of_course
 from clinic.eligibility.models import Eligibility

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from clinic import clock
 from clinic.accounts.models import User
 from clinic.administration import bedside
-from clinic.administration.models import BedsideCheck, VitalSigns
+from clinic.administration.models import BedsideCheck
+from clinic.administration.vital_signs import VitalSigns
 from clinic.course_records import load
 from clinic.identifiers import VALUES, check_character
 from clinic.treatments.models import Treatment

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.administration.models import VitalSigns
+from clinic.administration.vital_signs import VitalSigns
 from clinic.demo import builder
 from clinic.errors import RuleBroken
 from clinic.identifiers import check_character

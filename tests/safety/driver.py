@@ -125,7 +125,9 @@ class Ward:
         if shown.status_code >= 400:
             return self._heard(shown)
         sent = _written(typed)
-        answer = self._send(browser, url, Sheet(shown.text).form(sent), sent)
+        sheet = Sheet(shown.text).form(sent)
+        sent = _mild(sheet, sent) | sent
+        answer = self._send(browser, url, sheet, sent)
         if answer.status_code == 422 and sure and (asked := Sheet(answer.text).asked):
             replies = {f"{name}-sure": ["yes"] for name in asked} | {f"{name}-why": [sure] for name in asked}
             answer = self._send(browser, url, Sheet(answer.text).form(sent), sent | replies)
@@ -368,6 +370,16 @@ def _written(typed: dict[str, Any]) -> dict[str, list[str]]:
         else:
             sent[name] = ["" if value is None else str(value)]
     return sent
+
+
+def _mild(sheet: dict[str, list[str]], sent: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Answer that a reaction is mild where a form asks how severe it is and the story does not say."""
+    asked = {"signs": "severity", "reaction": "reaction_severity"}
+    return {
+        answer: ["mild"]
+        for text, answer in asked.items()
+        if any(sent.get(text, ())) and answer in sheet and not any(sheet[answer])
+    }
 
 
 def _says(said: str, word: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.administration.models import VitalSigns
+from clinic.administration.vital_signs import VitalSigns
 from clinic.eligibility.medication import ANTICOAGULANTS, named
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.identifiers import new_id

@@ -1,0 +1,59 @@
+"""The words by which free text tells of a reaction to cells, and of which kind (rule 23).
+
+They only tighten what a person says of its severity: a list of words is never whole.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SEVERE = re.compile(
+    r"anaphyla|angio.?edema|angio.?oedema|bronchospas|laryngospas|stridor|wheez|cytokine release|\bcrs\b|shock|collaps"
+    r"|arrest|resuscitat|\bcpr\b|unconscious|unresponsive|syncop|seizure|convuls|intubat|ventilat|\bicu\b"
+    r"|intensive care"
+    r"|epinephrine|adrenalin|epipen|noradrenalin|vasopress|hypotens|hypox|cyano|desaturat|dyspn|short(ness)? of breath"
+    r"|respiratory distress|chest pain|arrhythm|emboli|stroke|sepsis|septic|h[ae]?emoly"
+    r"|swollen (tongue|face|lip|throat)|life.?threat|severe|serious|\bdied\b|death|fatal"
+    r"|low (blood )?pressure|(pressure|\bbp\b).{0,12}(drop|fell|fall|low)|faint|apn(o?e|ea)|not breathing|coma\b|confus"
+    r"|tongue|\blips?\b|throat (tight|swell|clos)|(tight|swell|swollen|clos)\w* (of |in )?(the )?(throat|face)"
+    r"|(face|facial) swell|chest tight|tightness|hoarse|paraly|paresis",
+    re.IGNORECASE,
+)
+ANAPHYLACTIC = re.compile(r"anaphyla|angio.?o?edema|bronchospasm|cytokine release", re.IGNORECASE)
+"""What stays severe whatever grade a physician gave it."""
+_LOW = re.compile(r"\b[2-8]\d\s*/\s*\d{2}\b|(spo2|spo₂|sat\w*|saturation)\D{0,6}[4-8]\d\b", re.IGNORECASE)
+"""A systolic pressure below 90 mmHg, a saturation below 90 %, as they are jotted down."""
+_ABSENT = re.compile(
+    r"\b(no|without|never|not)\s+((signs?|symptoms?|evidence)\s+of\s+|any\s+)?(anaphyla\w*|angio.?o?edema|bronchospasm\w*"
+    r"|laryngospasm\w*|stridor|wheez\w*|shock|hypotension|hypoxia|dyspn\w*|shortness of breath|chest pain|epinephrine"
+    r"|adrenaline?|severe|serious|tachycardia|bradycardia)(\s*(,|or|and|nor)\s*(anaphyla\w*|bronchospasm\w*|stridor"
+    r"|wheez\w*|shock|hypotension|hypoxia|dyspn\w*|chest pain|tachycardia|bradycardia))*",
+    re.IGNORECASE,
+)
+_MILD = re.compile(
+    r"chill|shiver|flush|warm|feverish|fever|itch|prurit|headache|nausea|vomit|cough|taste|smell|garlic|hive|urticaria"
+    r"|rash|ache|pain|sore|swelling|bruis|h[ae]?ematoma|dizz|light.?headed|tired|fatigue|mild|minor|tingl|redness"
+    r"|erythema|anxi|sweat|burning|pressure|stiff",
+    re.IGNORECASE,
+)
+_ALLERGIC = re.compile(r"allerg|hypersens|urticaria|infusion.{0,12}reaction|transfusion.{0,12}reaction", re.IGNORECASE)
+
+
+def is_severe(text: str) -> bool:
+    """Whether free text tells of an anaphylaxis, a shock and the like, other than that there was none."""
+    return bool(_SEVERE.search(_ABSENT.sub(" ", text)) or _LOW.search(text))
+
+
+def is_anaphylactic(text: str) -> bool:
+    """Whether free text tells of what stays severe whatever grade a physician gave it."""
+    return ANAPHYLACTIC.search(_ABSENT.sub(" ", text)) is not None
+
+
+def is_mild(text: str) -> bool:
+    """Whether free text tells of nothing but what is usually mild; other text is not understood."""
+    return not is_severe(text) and _MILD.search(text) is not None
+
+
+def is_allergic(text: str) -> bool:
+    """Whether free text calls it an allergy, or a reaction to what was given."""
+    return _ALLERGIC.search(text) is not None
