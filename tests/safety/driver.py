@@ -125,7 +125,10 @@ class Ward:
         if shown.status_code >= 400:
             return self._heard(shown)
         sent = _written(typed)
-        answer = self._send(browser, url, Sheet(shown.text).form(sent), sent)
+        sheet = Sheet(shown.text).form(sent)
+        if sheet.get("may_go_on") in ([], [""]):  # a caution, where a story says nothing else: words still tighten it
+            sent = {"may_go_on": ["yes"]} | sent
+        answer = self._send(browser, url, sheet, sent)
         if answer.status_code == 422 and sure and (asked := Sheet(answer.text).asked):
             replies = {f"{name}-sure": ["yes"] for name in asked} | {f"{name}-why": [sure] for name in asked}
             answer = self._send(browser, url, Sheet(answer.text).form(sent), sent | replies)
