@@ -141,7 +141,7 @@ class Writer(threading.Thread):
             try:
                 if not self.flight:
                     text = f"{self.label} {secrets.token_hex(6)}"
-                    self.flight = {**self.browser.form(self.path), "text": text}
+                    self.flight = {**self.browser.form(self.path), "text": text, "may_go_on": "yes"}
                 if self.browser.ask("POST", self.path, self.flight) == http.client.SEE_OTHER:
                     self.acknowledged.append(self.flight["text"])
                     self.flight = {}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.alerts_since import alerts_since, said_since, stops
 from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
 from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity, other_records
+from clinic.eligibility.models import alerts_since, said_since
 from clinic.patients.identity import corrected_words
 from clinic.patients.merging import CONFIRMS
 from clinic.patients.models import Alert, Weight, weight_of
@@ -46,10 +46,10 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
             )
         )  # fmt: skip
     found += [_decided_first(other, name) for other in other_records(records, at) if other.said]
-    for text in alerts_since(records, at):
-        if stops(text, records.course.condition, clock.day(at, records.zone)):
+    for told in alerts_since(records, at):
+        if told.stops(records.course.condition, clock.day(at, records.zone)):
             to = ("eligibility.new", {"treatment_id": records.course.id})
-            why = f"{name} is released. {said_since(text)}"
+            why = f"{name} is released. {said_since(told.text)}"
             title = "Decide on the eligibility again"
             found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
     if not_asked(records.people):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.alerts_since import alerts_since, said_since, stops
 from clinic.administration.known_facts import (
     alerts,
     allergy_conflicts,
@@ -19,10 +18,10 @@ from clinic.administration.known_facts import (
     past_reactions,
     unknown,
 )
-from clinic.eligibility.models import Eligibility, concerns_all, counting, stops_elsewhere
+from clinic.eligibility.models import Eligibility, alerts_since, concerns_all, counting, said_since, stops_elsewhere
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import contradicting, groups_read, same_blood
-from clinic.patients.doubted import UNCONFIRMED
+from clinic.patients.doubted import UNCONFIRMED, UNCONFIRMED_STOP
 from clinic.patients.identity import corrected_words, identity_corrections
 from clinic.patients.infections import tells_of_infection
 from clinic.patients.merging import CONFIRMS, proposed_to
@@ -158,8 +157,8 @@ def told_since(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask about every alert since the decision, and every infection; what stops waits for a physician (1, 15, 23)."""
     fresh, infected = alerts_since(bedside.records, at), infections(bedside.records, at)
     day = clock.day(at, bedside.records.zone)
-    against = [text for text in fresh if stops(text, bedside.course.condition, day)]
-    for text in fresh:
+    against = [told.text for told in fresh if told.stops(bedside.course.condition, day)]
+    for text in (told.text for told in fresh):
         if text in against:
             fix = ("eligibility.new", {"treatment_id": bedside.course.id})
             verdict.fault(
@@ -227,7 +226,7 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
     found = allergy_conflicts(records, product, at)
     said = "; ".join(known_allergies(records, at)) or "none known"
     because = f"The patient's record warns of a component of the product: {', '.join(found)}."
-    if any(UNCONFIRMED in text for text in alerts(records, at)):
+    if any(text.endswith((f"({UNCONFIRMED})", f"({UNCONFIRMED_STOP})")) for text in alerts(records, at)):
         because = f"{because} An alert was {UNCONFIRMED}: confirm it on the patient's page."
     compared = not_understood(records, product, at)
     if found or not compared:  # what only a person can compare does not agree yet

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clinic import clock
-from clinic.administration.alerts_since import ill_now
 from clinic.administration.dose_checks import dmso, endotoxin, endotoxin_results, weight
 from clinic.administration.dose_window import Portion, window
 from clinic.administration.gate import donors_of_cells, identity, place, what_cells
@@ -21,6 +20,7 @@ from clinic.administration.sums import DAY, given_to_patient
 from clinic.administration.verdict import Bedside, Verdict
 from clinic.errors import RuleBroken
 from clinic.patients.doubted import starts
+from clinic.patients.illness import ill_now
 from clinic.release.models import released
 
 if TYPE_CHECKING:

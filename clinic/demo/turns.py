@@ -140,7 +140,7 @@ def lost(house: House, course: Treatment) -> None:
 def alike(house: House, course: Treatment) -> None:
     """Warn of a person with nearly the same name and the same birth date (rule 11)."""
     text = "Nearly the same name and birth date as another patient: read the record number aloud."
-    house.log(Alert, house.coordinator, house.at - DAY, patient=course.patient, text=text)
+    house.log(Alert, house.coordinator, house.at - DAY, patient=course.patient, text=text, may_go_on="yes")
 
 
 TURNS: dict[str, Callable[[House, Treatment], None]] = {

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic import wording
+from clinic import clock, wording
 from clinic.eligibility.reasons import is_personal, tells_of_illness
 from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import ADDED, reference
+from clinic.patients.alert_changes import Told, said_on
+from clinic.patients.doubted import is_after
 from clinic.patients.names import searchable
+from clinic.patients.whose import doubts_identity
 from clinic.protocols.catalogues import CONDITIONS
 from clinic.records import Record
 from clinic.treatments.models import Stop, Treatment
@@ -352,3 +355,31 @@ def other_courses(records: CourseRecords) -> list[Treatment]:
     """Return the other courses of the person, on any of the records."""
     here = records.course.id
     return [one for one in records.every(Treatment) if one.patient_id in records.people_ids and one.id != here]
+
+
+def alerts_since(records: CourseRecords, at: datetime) -> list[Told]:
+    """Return the active alerts written or changed after the decision that counts: who decided has not read them (23).
+
+    Every one counts, whatever its words; those of a similar name tell nothing of the body. What one person took away
+    again counts as it was said, if it stops cells, until a physician closes it or confirms that. Without a decision
+    that counts there is none: no cells are collected or given then, and whoever decides reads them all.
+    """
+    known = [one for person in records.people for one in person.alerts if one.about_id is None]
+    decided = counting(records.of(Eligibility), at) if known else None
+    if decided is None or decided.performed_at is None:
+        return []
+    day, moment, found = clock.day(at, records.zone), decided.performed_at, dict[str, Told]()
+    for told in (one for alert in known for one in said_on(alert, day)):
+        text, written = told.text.strip(), told.written or at
+        if not is_after(moment, decided.written_at, written, written) and not (text in found and found[text].waits):
+            found[text] = told._replace(text=text)
+    return list(found.values())
+
+
+def said_since(text: str, then: str = "Then scan wristband and bag again.") -> str:
+    """Return why no cells may be given after such an alert, and what ends that; ``then``: what follows."""
+    first = "Compare identity document, wristband, record and bag. " if doubts_identity(text) else ""
+    return (
+        f"An alert was written after the decision on eligibility: {text.removesuffix('.')}. {first}A physician decides "
+        f"on eligibility again, or closes the alert where it is wrong. {then}".rstrip()
+    )

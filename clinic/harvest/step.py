@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from clinic import clock
 from clinic.access import Role
+from clinic.eligibility.models import alerts_since, said_since
 from clinic.fields import plain
 from clinic.harvest.limits import planned_sources
 from clinic.harvest.models import NOT_SIGNED, Harvest
@@ -27,6 +29,37 @@ SIGNS = frozenset({Role.PHYSICIAN})
 def closed(harvest: Harvest) -> bool:
     """Whether nothing is owed to a harvest any more: it is signed, or came in and was not corrected here."""
     return harvest.signed or (harvest.origin is Origin.IMPORTED and not harvest.amendments)
+
+
+def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Ask for the donor whom the order names; before own cells, that a physician has read the alerts since (23)."""
+    if records.course.relation != "autologous":
+        return named_donor(records, at)
+    return unread(records, at) if any(one.alerts for one in records.people) else []
+
+
+def unread(records: CourseRecords, at: datetime, begun: datetime | None = None) -> list[Blocked]:
+    """Return which alerts, written after the decision, stop that cells are taken out of the patient's body (rule 23).
+
+    ``begun``: when the harvest began; what was written later did not stop it. A donor has no alerts.
+    """
+    course, found = records.course, []
+    for told in alerts_since(records, at) if course.relation == "autologous" else ():
+        known = told.written is None or told.written <= (begun or at)
+        if known and told.stops(course.condition, clock.day(at, records.zone)):
+            again = ("eligibility.new", {"treatment_id": course.id})
+            because, label = said_since(told.text, ""), "Decide on the eligibility again"
+            found.append(Blocked(rule=23, because=because, who=tuple(SIGNS), fix=again, fix_label=label))
+    return found
+
+
+def _decide_again(reasons: list[Blocked]) -> list[Action]:
+    """Return the tasks that answer alerts since the decision."""
+    return [
+        Action(title=one.fix_label, why=one.because, who=one.who, to=one.fix, danger=True)
+        for one in reasons
+        if one.fix is not None
+    ]
 
 
 def outcome(records: CourseRecords, _at: datetime) -> list[Blocked]:
@@ -69,12 +102,18 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Record the harvest; put what was collected into containers; sign."""
     course, found = records.course, records.of(Harvest)
     if not found:
-        if is_history(records, or_used=True) or banked(records) or HARVEST.reasons(records, at):
+        if is_history(records, or_used=True) or banked(records):
             return []
+        if reasons := HARVEST.reasons(records, at):
+            alone = unread(records, at)
+            return _decide_again(alone) if len(alone) == len(reasons) else []
         why = f"Consent and eligibility are signed: {course.title}."
         to, due = ("harvest.new", {"treatment_id": course.id}), course.planned_at(records.zone)
         return [Action(title="Record the harvest", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="planned")]
     opened = [action for harvest in found if not closed(harvest) for action in _open(harvest)]
+    begun = max((one.performed_at for one in found if not one.signed and one.performed_at is not None), default=None)
+    if opened and begun is not None and any(one.alerts for one in records.people):
+        opened = [*_decide_again(unread(records, at, begun)), *opened]
     return opened + _other_sources(records, found, at)
 
 
@@ -136,6 +175,6 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
 
 HARVEST = Step(
     name="harvest", title="Harvest", icon="droplet-half-2", views=("clinic.harvest.views",), records=(Harvest,),
-    endpoint="harvest.index", begin="harvest.new", logs=LOGS, signs=SIGNS, blockers=named_donor, outcome=outcome,
+    endpoint="harvest.index", begin="harvest.new", logs=LOGS, signs=SIGNS, blockers=blockers, outcome=outcome,
     progress=progress, actions=actions, moments=moments, marks=marks, rule=31,
 )  # fmt: skip

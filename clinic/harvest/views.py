@@ -16,7 +16,7 @@ from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.harvest.forms import ContainerForm, HarvestForm, offer_again, own_donor
 from clinic.harvest.models import DAY, Harvest
-from clinic.harvest.step import HARVEST
+from clinic.harvest.step import HARVEST, unread
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
 from clinic.patients.donor_consent import DonorConsent, consent_problems
@@ -39,10 +39,20 @@ def _url(harvest: Harvest) -> str:
     return url_for("harvest.show", harvest_id=harvest.id)
 
 
+def _read_first(harvest: Harvest) -> None:
+    """Refuse to sign a harvest that began after an alert which nobody who decided has read (rule 23)."""
+    if harvest.treatment is None or harvest.performed_at is None:
+        return
+    records = of_course(db.session(), harvest.treatment)
+    for reason in unread(records, clock.now(), harvest.performed_at):
+        raise RuleBroken(f"{reason.because} Then sign.", rule=23)
+
+
 PAGES = record_pages.register_pages(
     Harvest,
     show=_url,
     signs=HARVEST.signs,
+    after_sign=_read_first,
     amends=HARVEST.logs | HARVEST.signs,
     patient=patient_banner,
     fixed=frozenset({"containers", "din"}),

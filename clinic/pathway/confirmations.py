@@ -90,7 +90,10 @@ def _corrections(user: User) -> Select[Any]:
         or_(*(cast(Amendment.changes, String).contains(f'"{name}"') for name in sorted(DONOR_IDENTITY))),
     )
     warning = or_(
-        *(cast(Amendment.changes, String).contains(name) for name in ("died_on", "allerg", "until_on", "text"))
+        *(
+            cast(Amendment.changes, String).contains(name)
+            for name in ("died_on", "allerg", "until_on", "text", "may_go_on")
+        )
     )
     signing = [kind.__tablename__ for kind in SIGNED]
     signed = exists().where(
@@ -131,7 +134,8 @@ def _line(row: Any, one: Amendment, user: User) -> Iterator[dict[str, Any]]:
         return
     if isinstance(row, Patient | Alert):
         patient = row if isinstance(row, Patient) else row.patient
-        allowed = may(user.role, "patients.confirm_correction") and (row is patient or user.role in CARERS)
+        who = {Role.PHYSICIAN} if isinstance(row, Alert) and one in row.of_physicians else CARERS
+        allowed = may(user.role, "patients.confirm_correction") and (row is patient or user.role in who)
         url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=one.id)
         waits = one in row.unconfirmed and (row is not patient or _still(patient, one))
     elif isinstance(row, Donor):

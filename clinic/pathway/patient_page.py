@@ -152,7 +152,9 @@ def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, A
         did = f"corrected who the patient is: {corrected_words([correction])}."
         until = "Until then no cells are given. Replace wristband and labels that were printed with the old entry."
     if correction.record == "alert":
-        did = "closed or changed an alert that counts at the bedside; a nurse or physician confirms that."
+        alerts = [one for same in patient.person for one in same.alerts if one.id == correction.record_id]
+        confirms = "a physician" if any(correction in one.of_physicians for one in alerts) else "a nurse or physician"
+        did = f"closed or changed an alert that counts at the bedside; {confirms} confirms that."
     return {
         "tag": "Your next action" if mine else "Waiting for a second person",
         "title": "Confirm the correction",

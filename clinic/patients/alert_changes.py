@@ -1,13 +1,15 @@
-"""What corrections did to an alert: what they took away and nobody has confirmed, and since when it says what (23)."""
+"""What alerts say on a day, since when, and what corrections took away that nobody has confirmed (rule 23)."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic import clock
 from clinic.access import Role
-from clinic.patients.allergens import warns
+from clinic.patients.allergens import reacts, warns
+from clinic.patients.doubted import UNCONFIRMED, UNCONFIRMED_STOP
+from clinic.patients.illness import ill_now
 from clinic.patients.infections import tells_of_infection
 from clinic.patients.names import searchable
 from clinic.patients.ruled_out import rules_out, same_meaning
@@ -18,40 +20,87 @@ if TYPE_CHECKING:
 
     from clinic.records import Amendment
 
+MAY_CELLS_GO_ON = "May cells be collected or given before a physician has read this?"
+MAY_GO_ON = {"yes": "Yes, it is a caution", "no": "No, a physician decides first", "unknown": "I do not know"}
+"""What the writer of an alert is asked, and answers: only a caution lets cells go on."""
 
-def weakened(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any]]]:
+
+class Told(NamedTuple):
+    """What an alert says: its text, what its writer answered to `MAY_GO_ON`, and since when; None: not recorded."""
+
+    text: str
+    answer: str | None = None
+    written: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its writer did not say that cells may be collected or given before a physician has read it."""
+        return self.answer in {"no", "unknown"}
+
+    def stops(self, condition: str | None, day: date) -> bool:
+        """Whether it stops until a physician decides, if that has not been read by who decided.
+
+        Harvest, gate, course and running cells ask it. The writer's answer counts, words only tighten it.
+        ``condition``: what the course treats. ``day``: today, by which an illness of earlier years is told from a new.
+        """
+        return self.waits or rules_out(self.text, condition) or ill_now(self.text, day)
+
+
+class Weakened(NamedTuple):
+    """An unconfirmed correction after which less is warned of, and what was said before it.
+
+    ``stop``: it took away what stops cells, so only a physician confirms it.
+    """
+
+    amendment: Amendment
+    before: dict[str, Any]
+    stop: bool
+
+    @property
+    def told(self) -> str:
+        """What was said before, marked as not confirmed."""
+        return f"{self.before['text']} ({UNCONFIRMED_STOP if self.stop else UNCONFIRMED})"
+
+
+def weakened(alert: Any) -> Iterator[Weakened]:
     """Yield each unconfirmed correction after which less is warned of, or shorter, the last first; with what was.
 
-    Of an allergy whoever corrects it needs a second person; what rules cells out a physician may close alone, and an
-    infection a nurse or physician who did not write it.
+    Of an allergy whoever corrects it needs a second person; what stops cells a physician may close alone, and an
+    infection a nurse or physician who did not write it. A physician who closes an alert settles what others, alone,
+    took away of it before, but for allergies.
     """
+    closing: Amendment | None = None
     for one, before, after in _changes(alert):
-        shorter = after["until_on"] is not None and (before["until_on"] or date.max) > after["until_on"]
+        until = after["until_on"] or date.max
+        shorter = (before["until_on"] or date.max) > until
+        if shorter and _by_physician(one) and until < clock.day(one.amended_at, alert.zone):
+            closing = closing or one
         if one.confirmed_by_id is not None:
             continue
         less = searchable(before["text"]) not in searchable(after["text"])
         allergy = warns(before["text"]) and (shorter or less)
-        lifted = _lifts(before["text"], after["text"], shorter=shorter) and not _by_physician(one)
+        by_physician = _by_physician(one) or closing is not None
+        lifted = not by_physician and _lifts(before, after, shorter=shorter, day=one.amended_at.date())
         healed = tells_of_infection(before["text"]) and (shorter or not tells_of_infection(after["text"]))
-        if allergy or lifted or (healed and not _by_another_carer(alert, one)):
-            yield one, before
+        checked = [change for change in (one, closing) if change is not None and _by_another_carer(alert, change)]
+        if allergy or lifted or (healed and not checked):
+            yield Weakened(one, before, lifted)
 
 
-def texts_since(alert: Any, day: date) -> list[tuple[str, datetime]]:
+def said_on(alert: Any, day: date) -> list[Told]:
     """Return what an alert says on a day, each with when that was written.
 
-    A correction of its spelling or of its last day writes nothing new, but that a closed one was opened again does.
+    Also what was taken away and nobody who may has confirmed. An allergy does not end by the day that was set when it
+    was written: two people end it with a correction. A correction of its spelling or of its last day writes nothing
+    new, but that a closed one was opened again does, and an answer after which it stops.
     """
-    written = {alert.text: _written(alert, None)}
-    for one, before in weakened(alert):
-        written.setdefault(before["text"], _written(alert, one))
-    return [(text, _of(text, written)) for text in alert.texts_on(day)]
-
-
-def _of(text: str, written: dict[str, datetime]) -> datetime:
-    """Return when a text was written; one that is doubted bears a note behind it."""
-    known = [one for one in written if text == one or text.startswith(f"{one} (")]
-    return written[max(known, key=len)]
+    doubted = [one for one in weakened(alert) if (one.before["until_on"] or date.max) >= day]
+    ended = alert.about_id is not None or any("until_on" in one.changes for one in alert.amendments)
+    shown = alert.shown_on(day) or (reacts(alert.text) and not ended)
+    told = [Told(alert.text, alert.may_go_on, _written(alert, None))] if shown else []
+    told += [Told(one.told, one.before["may_go_on"], _written(alert, one.amendment)) for one in doubted]
+    first = {(one.text, one.waits): one for one in reversed(told)}
+    return [one for one in told if first[one.text, one.waits] is one]
 
 
 def _written(alert: Any, until: Amendment | None) -> datetime:
@@ -62,14 +111,15 @@ def _written(alert: Any, until: Amendment | None) -> datetime:
             break
         ended = before["until_on"]
         opened = ended is not None and ended < clock.day(one.amended_at, alert.zone) and after["until_on"] != ended
-        if opened or not same_meaning(before["text"], after["text"]):
+        old, new = Told(before["text"], before["may_go_on"]), Told(after["text"], after["may_go_on"])
+        if opened or not same_meaning(old.text, new.text) or (new.waits and not old.waits):
             at = one.amended_at
     return at
 
 
 def _changes(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any], dict[str, Any]]]:
     """Yield each correction, the last first, with the facts before and after it."""
-    after: dict[str, Any] = {"text": alert.text, "until_on": alert.until_on}
+    after: dict[str, Any] = {"text": alert.text, "until_on": alert.until_on, "may_go_on": alert.may_go_on}
     for one in reversed(alert.amendments if alert.about_id is None else []):
         old = {name: change[0] for name, change in one.changes.items() if name in after}
         if old.get("until_on"):
@@ -79,9 +129,10 @@ def _changes(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any], dict[str, 
         after = before
 
 
-def _lifts(before: str, after: str, *, shorter: bool) -> bool:
-    """Whether an alert ruled cells out and a correction ended it, or left nothing of that."""
-    return rules_out(before) and (shorter or not rules_out(after))
+def _lifts(before: dict[str, Any], after: dict[str, Any], *, shorter: bool, day: date) -> bool:
+    """Whether an alert stopped cells and a correction ended it, or left nothing of that."""
+    old, new = (Told(said["text"], said["may_go_on"]) for said in (before, after))
+    return old.stops(None, day) and (shorter or not new.stops(None, day))
 
 
 def _by_physician(one: Amendment) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clinic.records import Amendment, Record
 
 UNCONFIRMED = "closed or changed; a nurse or physician has not confirmed that"
+UNCONFIRMED_STOP = "closed or changed; a physician has not confirmed that"
 
 
 def redated(record: Record, *names: str) -> list[Amendment]:

@@ -127,7 +127,20 @@ class AllergyForm(
         return facts | {"reason": facts.pop("amend_reason") or "Asked at a visit"}
 
 
-AlertForm = form_for(Alert)
+class AlertForm(form_for(Alert)):
+    """A new alert. Whoever writes it says whether cells wait until a physician has read it."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        ask_writer(self)
+
+
+def ask_writer(form: Any, _alert: Alert | None = None) -> None:
+    """Ask who writes or amends an alert whether cells may go on; of a likeness there is no such question."""
+    if "may_go_on" in form._fields:
+        form["may_go_on"].required = True
+
+
 ClosingForm = form_for(
     Alert, only=(), extra={"reason": Field(label="Why does it no longer apply?", long=True, required=True)}
 )

@@ -15,9 +15,9 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
-from clinic.patients.alert_changes import weakened
+from clinic.patients.alert_changes import MAY_CELLS_GO_ON, MAY_GO_ON, said_on, weakened
 from clinic.patients.allergens import reacts
-from clinic.patients.doubted import UNCONFIRMED, moved, takes_away
+from clinic.patients.doubted import moved, takes_away
 from clinic.patients.names import name_key, search_text
 from clinic.patients.numbers import bearer, taken
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
@@ -330,7 +330,8 @@ class Weight(Record):
 class Alert(Entry):
     """Something that everybody must see about a patient, until a day or until it is closed.
 
-    ``about_id`` is the other person, where the alert warns of a likeness (rule 11).
+    ``about_id`` is the other person, where the alert warns of a likeness (rule 11). ``may_go_on`` None: it was not
+    asked, as of such an alert, or comes from elsewhere; then words decide whether it stops cells.
     """
 
     KIND = "AL"
@@ -342,6 +343,7 @@ class Alert(Entry):
     text: Mapped[str] = field(
         "Alert", required=True, identifying=True, hint="One line, seen on every page about this patient"
     )
+    may_go_on: Mapped[str | None] = field(MAY_CELLS_GO_ON, choices=MAY_GO_ON, conditional=True, info=ADDED)
     until_on: Mapped[date | None] = field("Until", past=False, hint="Leave blank if it has no end date")
 
     patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
@@ -355,29 +357,28 @@ class Alert(Entry):
             found.append(Problem(said, "until_on", rule=23))
         return found
 
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """A likeness of two people stops no cells: nobody is asked about it."""
+        return frozenset({"may_go_on"} if self.about_id is not None else ())
+
     def shown_on(self, day: date) -> bool:
         """Whether the alert is active on a day."""
         return self.until_on is None or day <= self.until_on
 
     @property
     def unconfirmed(self) -> list[Amendment]:
-        """The corrections that took away an allergy, an infection or what rules cells out, not confirmed (rule 23)."""
-        return [one for one, _before in weakened(self)]
+        """The corrections that took away an allergy, an infection or what stops cells, not confirmed (rule 23)."""
+        return [one.amendment for one in weakened(self)]
+
+    @property
+    def of_physicians(self) -> list[Amendment]:
+        """The corrections among them that took away what stops cells: a physician confirms them."""
+        return [one.amendment for one in weakened(self) if one.stop]
 
     def texts_on(self, day: date) -> list[str]:
-        """Return what the alert says on a day, also what was taken away and no second person has confirmed.
-
-        An allergy does not end by the day that was set when it was written: two people end it with a correction.
-        """
-        doubted = [
-            before["text"]
-            for _one, before in weakened(self)
-            if (before["until_on"] is None or day <= before["until_on"])
-        ]
-        told = [f"{text} ({UNCONFIRMED})" for text in dict.fromkeys(doubted)]
-        ended = self.about_id is not None or any("until_on" in one.changes for one in self.amendments)
-        shown = self.shown_on(day) or (reacts(self.text) and not ended)
-        return [*([self.text] if shown else []), *told]
+        """Return what the alert says on a day, also what was taken away and nobody who may has confirmed."""
+        return list(dict.fromkeys(one.text for one in said_on(self, day)))
 
     def close(self, *, by: User, at: datetime, today: date, reason: str) -> Amendment:
         """End the alert: from this moment it is shown no more. Yesterday was its last day, so today has none of it."""

@@ -27,7 +27,7 @@ from clinic.pages import (
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement, correction_lines
 from clinic.patients.donors import BloodTyping
-from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
+from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm, ask_writer
 from clinic.patients.identity import IDENTITY, identity_corrections
 from clinic.patients.lookalikes import register
 from clinic.patients.models import Alert, Patient, Weight
@@ -44,7 +44,6 @@ bp = Blueprint("patients", __name__, template_folder="templates")
 
 REGISTERS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
 WEIGHS = REGISTERS | {Role.TECHNOLOGIST}
-COUNTS = "It still counts at the bedside until a second nurse or physician confirms."
 COUNTS_UNTIL = "Until you confirm, what was recorded before still counts at the bedside."
 IDENTITY_AFTER = (
     "Compare the patient's identity document. Until you confirm, no cells are given. Replace wristband and labels that "
@@ -52,6 +51,10 @@ IDENTITY_AFTER = (
 )
 FAR = "It is far from the weight before: a second person compares it with the scale and signs it before it counts."
 CONFIRMS = frozenset({Role.NURSE, Role.PHYSICIAN})
+MAY_CELLS_WAIT = {
+    "yes": "A caution: cells go on", "no": "Cells wait for a physician", "unknown": "Cells wait for a physician"
+}  # fmt: skip
+"""What the list of alerts says of the answer of who wrote one."""
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
 
@@ -72,6 +75,7 @@ ALERTS = record_pages.register_pages(
     Alert,
     show=lambda alert: url_for("patients.alerts", patient_id=alert.patient_id),
     amends=WRITERS,
+    offers=ask_writer,
     patient=patient_banner,
 )
 
@@ -122,10 +126,7 @@ def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
     patient, correction = get_or_404(Patient, patient_id), get_or_404(Amendment, amendment_id)
     if correction not in [*patient.open_corrections, *identity_corrections(patient)]:
         raise RuleBroken("This correction is confirmed already, or needs no second person.")
-    if correction.record == Alert.__tablename__ and me().role not in CONFIRMS:
-        raise RuleBroken(
-            "A nurse or physician confirms that an alert that counts at the bedside was closed or changed.", rule=23
-        )
+    _may_confirm(correction)
     form = form_of(PasswordForm, rests_on=patient)
     if form.validate_on_submit():
         refuse_stale(patient)
@@ -134,6 +135,19 @@ def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
             correction.confirm(by=me(), at=clock.now())
             return commit_and_redirect(_url(patient), "The correction is confirmed.")
     return form_page(form, before=correction_lines(patient, correction, zone()), **_confirming(patient, correction))
+
+
+def _may_confirm(correction: Amendment) -> None:
+    """Refuse that others than nurse or physician confirm the end of an alert; of what stops cells only a physician."""
+    if correction.record != Alert.__tablename__:
+        return
+    if me().role not in CONFIRMS:
+        raise RuleBroken(
+            "A nurse or physician confirms that an alert that counts at the bedside was closed or changed.", rule=23
+        )
+    alert = get_or_404(Alert, correction.record_id)
+    if correction in alert.of_physicians and me().role is not Role.PHYSICIAN:
+        raise RuleBroken("A physician confirms that an alert that stops cells was closed or changed.", rule=23)
 
 
 def _confirming(patient: Patient, correction: Amendment) -> dict[str, Any]:
@@ -284,6 +298,7 @@ def alerts(patient_id: str) -> str:
         today=today,
         patient=patient_banner(patient),
         people=names(),
+        answers=MAY_CELLS_WAIT,
         may_write=me().role in WRITERS,
     )
 
@@ -311,6 +326,13 @@ def close_alert(alert_id: str) -> Answer:
         refuse_stale(alert)
         with refusals_to(form):
             alert.close(by=me(), at=clock.now(), today=clock.today(zone()), reason=form.facts()["reason"])
-            waits = f" {COUNTS}" if alert.unconfirmed else ""
-            return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{waits}")
+            return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{_still_counts(alert)}")
     return _form(form, alert.patient, f"Close the alert: {alert.text}", "Close the alert", back_url)
+
+
+def _still_counts(alert: Alert) -> str:
+    """Return who confirms first that an alert was closed; nothing where nobody has to."""
+    if not alert.unconfirmed:
+        return ""
+    who = "a physician" if alert.of_physicians else "a second nurse or physician"
+    return f" It still counts at the bedside until {who} confirms."

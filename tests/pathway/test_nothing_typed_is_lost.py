@@ -163,7 +163,7 @@ def test_nobody_plants_a_draft_for_somebody_else(app, client_as, post, session, 
 
 def test_what_is_typed_is_kept_by_itself_and_a_saved_form_leaves_no_draft(client_as, post, session, weight):
     browser, url = client_as("nurse"), f"/patients/{weight.patient_id}/alerts/new"
-    sent = {**hidden(browser, url), "text": "Falls easily", "password": "never kept"}
+    sent = {**hidden(browser, url), "text": "Falls easily", "may_go_on": "yes", "password": "never kept"}
     answer = post(browser, url, sent, do="autosave")
     assert (answer.status_code, answer.text) == (204, "")
     filled_in(browser, url, "Falls easily")

@@ -328,7 +328,8 @@ def test_a_weight_is_written_down_signed_and_shown(client_as, page, post, sessio
 
 def test_an_alert_stands_on_every_page_until_it_is_closed(client_as, page, post, session, grace):
     browser = client_as("quality")
-    assert post(browser, f"/patients/{grace.id}/alerts/new", text="apixaban, stopped 11 May").status_code == 303
+    said = {"text": "apixaban, stopped 11 May", "may_go_on": "yes"}
+    assert post(browser, f"/patients/{grace.id}/alerts/new", said).status_code == 303
     assert "Alert: apixaban" in page(browser, f"/patients/{grace.id}/weights")
     alert = session.scalars(select(Alert)).one()
     form = page(browser, f"/alerts/{alert.id}/closing")

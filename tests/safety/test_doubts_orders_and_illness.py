@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
-from clinic.administration.alerts_since import ill_now, stops
 from clinic.administration.answers import says_why
+from clinic.patients.alert_changes import Told
+from clinic.patients.illness import ill_now
 from clinic.patients.models import Alert
 from clinic.patients.whose import doubts_identity
 from tests.safety.reacting import decide, newest
@@ -88,8 +89,8 @@ def test_a_doubt_whose_the_cells_are_is_told_from_a_caution():
 
 @pytest.mark.rule(23)
 def test_an_order_not_to_give_cells_is_told_from_one_of_other_things():
-    assert [text for text in (*ORDERS, *WHOSE) if not stops(text, None, TODAY)] == []
-    assert [text for text in (*NO_ORDERS, *NOT_WHOSE, *NOT_ILL) if stops(text, None, TODAY)] == []
+    assert [text for text in (*ORDERS, *WHOSE) if not Told(text).stops(None, TODAY)] == []
+    assert [text for text in (*NO_ORDERS, *NOT_WHOSE, *NOT_ILL) if Told(text).stops(None, TODAY)] == []
 
 
 @pytest.mark.rule(23)
@@ -165,7 +166,7 @@ def test_one_person_takes_no_doubt_back(ward, own):
     "Sepsis risk: blood culture positive", "Infection despite antibiotic prophylaxis",
 ])  # fmt: skip
 def test_a_word_of_caution_takes_nothing_back(text):
-    assert stops(text, None, date(2026, 11, 27))
+    assert Told(text).stops(None, date(2026, 11, 27))
 
 
 @pytest.mark.parametrize("text", [
@@ -175,7 +176,7 @@ def test_a_word_of_caution_takes_nothing_back(text):
     "Avoid mix-ups: two Novaks", "Anaphylaxis to penicillin in 1999", "Seizure in childhood", "Never eats meat",
 ])  # fmt: skip
 def test_a_reminder_a_plan_and_what_is_long_over_stop_nothing(text):
-    assert not stops(text, None, date(2026, 11, 27))
+    assert not Told(text).stops(None, date(2026, 11, 27))
 
 
 @pytest.mark.parametrize(("text", "taken"), [

@@ -1,4 +1,4 @@
-"""Alerts that were written after the decision on eligibility: whoever decided has not read them (rule 23)."""
+"""Whether a text tells of an illness that goes on: an infection, a fever, a severe one by its signs (rule 23)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from clinic import clock
-from clinic.eligibility.models import Eligibility, counting
-from clinic.patients.alert_changes import texts_since
-from clinic.patients.doubted import is_after
 from clinic.patients.infections import VACCINATED, tells_of_infection
-from clinic.patients.ruled_out import affirmed, of_the_patient, rules_out
-from clinic.patients.whose import doubts_identity
+from clinic.patients.ruled_out import affirmed, of_the_patient
 from clinic.wording import pieces
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
-
-    from clinic.course_records import CourseRecords
+    from datetime import date
 
 _GRAVE = re.compile(
     r"""\bshock(?!\s*wave)|vasopress\w*|\b(?:nor)?(?:adrenalin|epinephrin)e?\ (?:drip|infusion|running|perfusor|at)
@@ -76,15 +69,6 @@ _CLAUSE = re.compile(r"[;,\n]|\.(?=\s|$)|\bbut\b|\bnow\b(?= )")
 RECENT = timedelta(days=60)
 
 
-def stops(text: str, condition: str | None, day: date) -> bool:
-    """Whether an alert, written since the decision, stops until a physician decides again.
-
-    Gate, course and running cells ask it. ``condition``: what the course treats. ``day``: today, by which an
-    illness of earlier years is told from a new one.
-    """
-    return rules_out(text, condition) or ill_now(text, day)
-
-
 def ill_now(text: str, day: date) -> bool:
     """Whether a text tells of an infection, a fever or a severe illness that goes on; a history of one does not."""
     return any(_ill(clause, day) for one in pieces(text) for clause in _CLAUSE.split(one) if clause and clause.strip())
@@ -97,30 +81,3 @@ def _ill(clause: str, day: date) -> bool:
         return False
     said = affirmed(of_the_patient(VACCINATED.sub(" ", clause)))
     return tells_of_infection(clause) or bool(_GRAVE.search(said) or _HOT.search(said))
-
-
-def alerts_since(records: CourseRecords, at: datetime) -> list[str]:
-    """Return the active alerts that were written or changed after the decision that counts in this course.
-
-    Every one counts, whatever its words; those of a similar name tell nothing of the body. What one person took away
-    again counts as it was said, if it rules cells out, until a physician closes it or another person confirms that.
-    Without a decision that counts there is none: cells are not given then, and whoever decides reads them all.
-    """
-    decided = counting(records.of(Eligibility), at)
-    if decided is None or decided.performed_at is None:
-        return []
-    day, moment, found = clock.day(at, records.zone), decided.performed_at, list[str]()
-    for alert in (one for person in records.people for one in person.alerts if one.about_id is None):
-        for text, written in texts_since(alert, day):
-            if not is_after(moment, decided.written_at, written, written):
-                found.append(text)
-    return list(dict.fromkeys(text.strip() for text in found))
-
-
-def said_since(text: str) -> str:
-    """Return why no cells may be given after such an alert, and what ends that."""
-    first = "Compare identity document, wristband, record and bag. " if doubts_identity(text) else ""
-    return (
-        f"An alert was written after the decision on eligibility: {text.removesuffix('.')}. {first}A physician decides "
-        "on eligibility again, or closes the alert where it is wrong. Then scan wristband and bag again."
-    )
