@@ -340,9 +340,7 @@ class Alert(Entry):
 
     patient_id: Mapped[str] = reference("patient")
     about_id: Mapped[str | None] = reference("patient")
-    text: Mapped[str] = field(
-        "Alert", required=True, identifying=True, hint="One line, seen on every page about this patient"
-    )
+    text: Mapped[str] = field("Alert", required=True, identifying=True, hint="One line, on every page of this patient")
     may_go_on: Mapped[str | None] = field(MAY_CELLS_GO_ON, choices=MAY_GO_ON, conditional=True, info=ADDED)
     until_on: Mapped[date | None] = field("Until", past=False, hint="Leave blank if it has no end date")
 
@@ -351,9 +349,11 @@ class Alert(Entry):
     def problems(self, *, at: datetime) -> list[str]:
         """Also: an alert of an allergy has no end date; where it is no longer true two people close it (rule 23)."""
         found = super().problems(at=at)
-        new = not inspect(self).persistent or inspect(self).attrs.text.history.has_changes()
-        if new and self.until_on is not None and self.about_id is None and reacts(self.text or ""):
-            said = "An allergy does not end on a day: leave “Until” blank. Close the alert if it proves wrong."
+        state, waits = inspect(self), self.may_go_on in {"no", "unknown"}
+        new = not state.persistent or any(state.attrs[name].history.has_changes() for name in ("text", "may_go_on"))
+        what = "An allergy" if reacts(self.text or "") else "What waits for a physician" if waits else ""
+        if new and what and self.until_on is not None and self.about_id is None:
+            said = f"{what} does not end on a day: leave “Until” blank. Close the alert if it proves wrong."
             found.append(Problem(said, "until_on", rule=23))
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -53,6 +54,18 @@ def test_cells_wait_whatever_the_words_unless_it_is_a_caution(ward, own, text, a
         ward.sign("physician", decide(ward, mine))
     with ward.later(minutes=10):
         assert ward.check(mine, bag).clear
+
+
+@pytest.mark.rule(23)
+def test_what_waits_for_a_physician_does_not_end_on_a_day(ward, own):
+    _bag, mine = own
+    tomorrow = clock.now() + timedelta(days=1)
+    day = {"until_on-d": f"{tomorrow.day}", "until_on-m": f"{tomorrow.month}", "until_on-y": f"{tomorrow.year}"}
+    url = f"/patients/{mine.patient_id}/alerts/new"
+    assert ward.fill("nurse2", url, text="HOLD", may_go_on="no", **day).status_code == 422
+    ward.said_no("does not end on a day")
+    assert ward.fill("nurse2", url, text="Wears glasses", may_go_on="yes", **day).status_code == 303, ward.refused
+    assert ward.amend("nurse2", newest(ward, Alert), may_go_on="unknown").status_code == 422
 
 
 @pytest.mark.rule(1, 15, 23)
