@@ -18,7 +18,7 @@ from clinic.administration.severity import says_none, worst
 from clinic.administration.vital_signs import BEARABLE, VitalSigns
 from clinic.fields import fields_of
 from clinic.followup.adverse_events import SUSPECTED
-from clinic.followup.reaction_words import is_allergic, is_mild, is_severe
+from clinic.followup.reaction_words import is_mild, is_severe
 from clinic.patients.doubted import alone, kept_moment, starts
 from clinic.patients.names import searchable
 from clinic.protocols.catalogue import within
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _BEFORE, _AFTER = timedelta(minutes=15), timedelta(hours=24)
 """How long before and after what was seen during the giving an adverse event begins that tells the same."""
 _LONG = 5
+_OF_ANYBODY = frozenset({"patient", "patients", "during", "after", "while", "infusion", "injection", "cells"})
 _UNTOLD = {"severe": "severe reaction", "moderate": "moderate reaction", "unknown": "reaction, severity not known"}
 """What is told of one that stops, where nothing else is written of it."""
 _GRADES = {"severe": 3, "moderate": 2}
@@ -104,9 +105,10 @@ def _at_the_end(given: Administration) -> list[_Note]:
 
 
 def _answers(event: AdverseEvent, given: Administration, note: _Note) -> bool:
-    """Whether a physician has signed, since a note, an event that tells the same and is as grave.
+    """Whether a physician has signed, since a note, an event of the same cells and time that is as grave.
 
-    The same: on the same cells at the same time, and of the same thing by its words, or one that may come of the cells.
+    It is one that may come of the cells or their delivery, or its name says what the note says. Of another event a
+    physician decides on eligibility.
     """
     onset, at = event.performed_at, note.at
     if event.administration_id != given.id or onset is None or at is None:
@@ -117,10 +119,8 @@ def _answers(event: AdverseEvent, given: Administration, note: _Note) -> bool:
     begun = min(at, given.performed_at or at)
     if not begun - _BEFORE <= onset <= at + _AFTER:
         return False
-    told = f"{event.term or ''} {event.narrative or ''}"
-    of_cells = {event.from_cells, event.from_delivery} & SUSPECTED
-    called = is_severe(told) or is_allergic(told) or "reaction" in told.lower()
-    return bool(of_cells and called) or bool(_long_words(told) & _long_words(note.text))
+    named = _long_words(event.term or "") & _long_words(note.text)
+    return bool({event.from_cells, event.from_delivery} & SUSPECTED or named)
 
 
 def _grade(event: AdverseEvent) -> int:
@@ -129,7 +129,7 @@ def _grade(event: AdverseEvent) -> int:
 
 
 def _long_words(text: str) -> set[str]:
-    return {word for word in searchable(text).split() if len(word) >= _LONG}
+    return {word for word in searchable(text).split() if len(word) >= _LONG and word not in _OF_ANYBODY}
 
 
 def _measured(records: CourseRecords, given: Administration) -> list[PastReaction]:

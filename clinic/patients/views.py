@@ -150,11 +150,20 @@ def _may_confirm(correction: Amendment) -> None:
         raise RuleBroken("A physician confirms that an alert that stops cells was closed or changed.", rule=23)
 
 
+def _alert_said(correction: Amendment) -> str:
+    """Return what an alert says and what it said before, for whoever confirms a correction of it; empty: no alert."""
+    if correction.record != Alert.__tablename__:
+        return ""
+    alert = get_or_404(Alert, correction.record_id)
+    texts = [*(str(one.changes["text"][0]) for one in alert.amendments if "text" in one.changes), alert.text]
+    return f"The alert: {', then '.join(f'“{text}”' for text in dict.fromkeys(texts))}. "
+
+
 def _confirming(patient: Patient, correction: Amendment) -> dict[str, Any]:
     """Return what the page on which a correction is confirmed shows."""
     return {
         "heading": "Confirm the correction",
-        "lede": f"Corrected by {correction.amended_by.printed_name}: “{correction.reason}”",
+        "lede": f"{_alert_said(correction)}Corrected by {correction.amended_by.printed_name}: “{correction.reason}”",
         "save_label": "Confirm",
         "back_url": _url(patient),
         "patient": patient_banner(patient),

@@ -86,6 +86,7 @@ def test_what_is_of_the_bag_alone_holds_no_other(ward, bags, how, reason):
     [
         "Storage temperature above limits for 5 hours", "Thawed during transport", "All bags leak",
         "Viability below limits in all samples", "No label on two bags", "Warm on arrival",
+        "transport delayed by 2 hours", "Fridge failed",
     ],
 )  # fmt: skip
 def test_what_befell_all_that_lay_together_holds_its_sister(ward, bags, reason):

@@ -162,6 +162,25 @@ def test_a_milder_or_another_event_answers_no_grave_reaction(ward, runs, signs, 
         assert signs.split(",")[0] in stopped(ward)
 
 
+def test_an_event_of_something_else_answers_nothing_by_a_common_word(ward, runs):
+    given, mine = runs
+    reaction(ward, given, "Patient grey, hardly answers", severity="severe")
+    with ward.later(minutes=5):
+        filed(ward, given, mine, "Patient sprained the wrist", grade="3", from_cells="unrelated",
+              from_delivery="unrelated")  # fmt: skip
+        assert not goes_on(ward, given)
+        assert "Patient grey" in stopped(ward)
+
+
+def test_an_assessment_in_other_words_answers_where_it_may_come_of_the_cells(ward, runs):
+    given, mine = runs
+    reaction(ward, given, "Something odd with him", severity="unknown")
+    with ward.later(minutes=5):
+        filed(ward, given, mine, "Vasovagal episode", grade="2", from_cells="unlikely", from_delivery="probable")
+        assert not stopped(ward)
+        assert goes_on(ward, given), ward.refused
+
+
 @pytest.mark.parametrize(("severity", "grade"), [("moderate", "2"), ("unknown", "1"), ("severe", "3")])
 def test_after_a_physicians_assessment_of_the_reaction_the_cells_go_on(ward, runs, severity, grade):
     given, mine = runs

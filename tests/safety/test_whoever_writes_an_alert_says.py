@@ -200,3 +200,15 @@ def test_a_physician_who_closes_an_alert_settles_what_another_took_away(ward, ow
     closed(ward, "physician")
     check = ward.check(mine, bag)
     assert check.clear, check.reasons
+
+
+@pytest.mark.rule(23)
+def test_whoever_confirms_a_correction_reads_what_the_alert_said(ward, own):
+    _bag, mine = own
+    alert(ward, mine, "Look at the blood count of this morning", may_go_on="no")
+    amended(ward, may_go_on="yes")
+    amended(ward, text="Patient likes tea")
+    (first, *_more) = newest(ward, Alert).of_physicians
+    page = ward.browser("physician").get(f"/patients/{mine.patient_id}/corrections/{first.id}").text
+    assert "Look at the blood count of this morning" in page
+    assert "Patient likes tea" in page
