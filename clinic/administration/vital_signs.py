@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from clinic.administration.models import Administration, BedsideCheck
     from clinic.patients.models import Patient
 
 VITALS_HOLD = timedelta(hours=1)
@@ -81,8 +80,8 @@ class VitalSigns(Record):
     breathing: Mapped[int | None] = field("Breathing", unit="/min", possible=Range(4, 120))
 
     treatment: Mapped[Treatment] = relationship(viewonly=True)
-    administration: Mapped[Administration | None] = relationship(back_populates="vital_signs")
-    bedside_check: Mapped[BedsideCheck | None] = relationship(back_populates="vital_signs")
+    administration: Mapped[Any] = relationship("Administration", back_populates="vital_signs")
+    bedside_check: Mapped[Any] = relationship("BedsideCheck", back_populates="vital_signs")
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 57: those before the start were taken within the hour before it, all others after the check."""

@@ -80,7 +80,7 @@ def weakened(alert: Any) -> Iterator[Weakened]:
         less = searchable(before["text"]) not in searchable(after["text"])
         allergy = warns(before["text"]) and (shorter or less)
         by_physician = _by_physician(one) or closing is not None
-        lifted = not by_physician and _lifts(before, after, shorter=shorter, day=one.amended_at.date())
+        lifted = not by_physician and _lifts(before, after, shorter=shorter, day=clock.day(one.amended_at, alert.zone))
         healed = tells_of_infection(before["text"]) and (shorter or not tells_of_infection(after["text"]))
         checked = [change for change in (one, closing) if change is not None and _by_another_carer(alert, change)]
         if allergy or lifted or (healed and not checked):

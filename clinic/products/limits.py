@@ -185,7 +185,8 @@ def record_cold(  # noqa: PLR0913 - the act and who answers for it
         raise RuleBroken("It is recorded already whether this product is fresh or was frozen.", rule=54)
     if not any(len(word) > 3 for word in reason.split()):
         raise RuleBroken(Problem("How it is known: name the label, the note or the person that says so", "reason"))
-    by_rule, stated = product.expires_at in {None, product.use_before}, product.expires_at
+    frozen = [one for one in (limit_of(product), limit_stated(product)) if one is not None]
+    by_rule = product.expires_at in {None, product.use_before, *(end for one in frozen for end in one)}
     said = {key: why for key, why in (product.confirmed or {}).items() if key != COLD}
     if frozen_at is None:
         said[COLD] = f"Fresh, never frozen: {reason.strip()}"
@@ -195,9 +196,7 @@ def record_cold(  # noqa: PLR0913 - the act and who answers for it
             raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
     part = {COLD: known} if known else None
     product.amend({COLD: frozen_at, "confirmed": said}, part, by=by, at=at, reason=reason)
-    product.keep_to_expiry(anew=by_rule or frozen_at is None)  # an end of frozen cells is none of fresh ones
-    if not by_rule and stated is not None and product.expires_at is not None:
-        product.expires_at = min(stated, product.expires_at)
+    product.keep_to_expiry(anew=by_rule)
     for settle in product.when_times_change:
         settle(product)
 

@@ -324,6 +324,7 @@ def test_the_ledger_watches_every_table_that_holds_what_staff_write(database):
         "preference",
         "product_line",
         "notice_mail",  # which mails were tried
+        "catalogue_entry",  # what a clinic's file of catalogues says: no person and no site writes it
         "read_entry",  # a chain of its own
         "read_head",
         "scan_content",  # the bytes of a scan, of which the ledger keeps the SHA-256

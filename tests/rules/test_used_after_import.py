@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.idempotency import new_key
+from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 from tests.bedside import released_product
 from tests.factories import PASSWORD, consented, eligible
@@ -259,3 +260,16 @@ def test_cells_that_were_given_elsewhere_two_days_ago_ask_for_a_reason(ward, tak
     bag = ward.verified(released_product(course, ward.team))
     ward.begin(ward.check(course, bag), because="")
     ward.not_given(bag, "rule 61")
+
+
+@pytest.mark.rule(50, by="import")
+def test_fresh_cells_keep_no_end_of_frozen_ones(ward, take, session):
+    row = {"product.performed_at": ago(20), "harvest.performed_at": ago(30), "product.expires_at": "na"}
+    report = take(row, code="UC-MSC-RA")
+    assert not report.refused, report.sentences()
+    bag = session.scalars(select(Product)).one()
+    assert ward.fill("technologist", f"/products/{bag.id}/cold", cold="fresh", reason="label").status_code == 303
+    ward.sign("technologist2", bag)
+    session.refresh(bag)
+    assert bag.expires_at is None, "the protocol says how long frozen cells last, nothing of fresh ones"
+    assert "d left" not in ward.browser("technologist").get(f"/products/{bag.id}").text

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 FRESH = 240
 """Seconds for which a scene is copied; then it is built anew, so that its times stay those that the tests expect."""
 _built: dict[tuple[Callable, Path], Kept] = {}
+
+
+_numbers = count()
+"""A scene that is built again keeps no file that another one of its name has."""
 
 
 @dataclass
@@ -70,7 +75,7 @@ def scene(build: Callable[[Ward], Any]) -> Any:
 
 
 def _kept(store: SQLiteStore, name: str, found: Any) -> Kept:
-    file = store.folder / f"scene-{name}-{len(_built)}.db"
+    file = store.folder / f"scene-{name}-{next(_numbers)}.db"
     file.unlink(missing_ok=True)
     with closing(sqlite3.connect(store.file)) as source, closing(sqlite3.connect(file)) as target:
         source.backup(target)
