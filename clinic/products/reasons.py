@@ -129,7 +129,8 @@ _OF_PATIENT = re.compile(
 
 
 _OF_MANY = re.compile(
-    r"""\b(?:temperatures?|degrees|too\ warm|overheated|trans(?:port\w*|it)|couriers?|shipments?|shipped|fridge|dry\ ice
+    r"""\b(?:temperatures?|degrees|too\ warm|overheated|trans(?:port\w*|it)|couriers?(?!['’]s)|shipments?|shipped
+        |fridge|dry\ ice
         |refrigerator|freezer|incubator|cooling|storage(?!\ contract))\b
     |\b(?:thawed|warm(?:ed)?|warmed\ up)\ (?:in|during|on|before|at)\ (?:\w+\ )?(?:trans\w+|arrival|storage|delivery
         |receipt)
