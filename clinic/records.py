@@ -242,7 +242,8 @@ class Entry(RecordContent, Model):
                 self.confirmed = {**self.confirmed, f"amendment {len(self.amendments) + 1}": reason.strip()}
             left = {name: part for name, part in (self.precision or {}).items() if name not in changed}
             self.precision = left | dict(known or {}) or None
-            changed |= {name: [changed[name][0], self._written(name, changes[name])] for name in known or ()}
+            for name in changed.keys() & dict(known or {}).keys():
+                changed[name][1] = self._written(name, changes[name])
             self.check(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,

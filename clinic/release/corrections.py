@@ -37,7 +37,7 @@ def changed(owner: Any, name: str, old: Any, new: Any) -> tuple[str, str, str, s
     word = "" if isinstance(owner, QCResult) and name in FOUND else name if label.startswith(name) else label
     unit = owner.unit_of(name) or (fact.unit if fact is not None else "")
     choices = owner.choices_of(name) or (fact.choices if fact is not None else None) or {}
-    old, new = ("; ".join(one.values()) if name == "confirmed" and one else one for one in (old, new))
+    old, new = ("; ".join(map(str, one.values())) if name == "confirmed" and one else one for one in (old, new))
     before, after = (
         "nothing"
         if one in (None, "", {})
