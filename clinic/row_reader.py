@@ -24,7 +24,7 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from clinic.model import Model, Quantity, UTCDateTime, unindexed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Dialect, FromClause, Subquery, TextualSelect
     from sqlalchemy.orm import Mapper, Session
@@ -272,14 +272,9 @@ class Listing:
 
     def rows(self, session: Session, given: Mapping[str, Any]) -> list[Any]:
         """Return the rows under the values of its parameters."""
-        if session.autoflush:
-            session.flush()  # as the mapper does before a question
-        site_id, connection = session.info.get("site_id"), session.connection()
-        asked, row, converters = self.written.get((connection.dialect.name, bool(site_id))) or self._write(
-            connection.dialect, own=bool(site_id)
-        )
+        as_given, row, converters = self._asked(session, given)
         found = []
-        for read in connection.execute(asked, {**given, OWN_SITE: site_id} if site_id else given):
+        for read in as_given:
             values = list(read)
             for at, convert in converters:
                 kept = values[at]
@@ -287,6 +282,19 @@ class Listing:
                     values[at] = convert(kept)
             found.append(row._make(values))
         return found
+
+    def as_given(self, session: Session, given: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows as the driver gives them, for who converts whole columns, see `converter`."""
+        return self._asked(session, given)[0].all()
+
+    def _asked(self, session: Session, given: Mapping[str, Any]) -> Any:
+        if session.autoflush:
+            session.flush()  # as the mapper does before a question
+        site_id, connection = session.info.get("site_id"), session.connection()
+        asked, row, converters = self.written.get((connection.dialect.name, bool(site_id))) or self._write(
+            connection.dialect, own=bool(site_id)
+        )
+        return connection.execute(asked, {**given, OWN_SITE: site_id} if site_id else given), row, converters
 
     def _write(self, dialect: Dialect, *, own: bool) -> Any:
         of_site = with_loader_criteria(Model, lambda row: unindexed(row.site_id) == SITE, include_aliases=True)

@@ -138,10 +138,41 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def reader_of(column: Column, at: int) -> tuple[int, Callable[[Any, Around], Any] | None]:
-    """Return where a column's value is in a row and how it is read; None: as it is."""
-    if column.key == COMPARATOR and at >= 0:
-        return at, lambda value, _around: None if value is None else Sign(value)
-    if column.kind in {"text", "number", "yesno", "day"}:
-        return (at, None) if at >= 0 else (0, lambda _value, _around: None)
-    return max(at, 0), _READ.get(column.kind, lambda value, _around: _plain(value))
+def reader_of(
+    column: Column, at: int = -1, convert: Callable[[Any], Any] | None = None
+) -> tuple[int, Callable[[Any, Around], Any] | None]:
+    """Return where a column's value is in a row as the driver gives it, and how it is read; None: as it is.
+
+    ``convert`` makes of it what the record holds, see `row_reader.converter`.
+    """
+    if at < 0:
+        return 0, _READ.get(column.kind, lambda _kept, _around: None)
+    if column.key == COMPARATOR:
+        return at, lambda kept, _around: None if kept is None else Sign(kept)
+    if column.kind == "choice":  # the driver gives the word itself, which is what is written
+        return at, None
+    if column.kind in AS_IT_IS:
+        return at, None if convert is None else lambda kept, _around: None if kept is None else convert(kept)
+    return at, _read_after(column.kind, convert)
+
+
+AS_IT_IS = frozenset({"text", "number", "yesno", "day"})
+
+
+def _read_after(kind: str, convert: Callable[[Any], Any] | None) -> Callable[[Any, Around], Any]:
+    """Return how a kind is read of what the driver gives, with a short way for what most rows hold."""
+    read = _READ.get(kind, lambda value, _around: _plain(value))
+    if convert is None:
+        return read
+    if kind == "moment":
+        return lambda kept, _around: _utc_of(kept, convert)
+    if kind == "map":
+        return lambda kept, around: "" if kept == "{}" else read(None if kept is None else convert(kept), around)
+    return lambda kept, around: read(None if kept is None else convert(kept), around)
+
+
+def _utc_of(kept: Any, convert: Callable[[Any], Any]) -> str | None:
+    """Return a moment as `_utc` writes it; SQLite keeps it as a text in UTC, of which it is a part."""
+    if type(kept) is str:
+        return f"{kept[:10]}T{kept[11:19]}Z"
+    return None if kept is None else _utc(convert(kept))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
-import io
 import json
 import secrets
 import tempfile
@@ -22,7 +21,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, func, inspect, select
+from sqlalchemy import Date, bindparam, func, inspect, select
 from xlsxwriter import Workbook
 
 from clinic import clock
@@ -39,6 +38,7 @@ from clinic.records import Amendment, Entry, Record, Signature
 from clinic.release.carried import judged_results
 from clinic.release.doses import doses
 from clinic.release.results import QCResult
+from clinic.row_reader import Listing, converter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 PAGE = 1000
+EMPTY: tuple[Any, ...] = (None, "{}", {})
+NONE_KNOWN: dict[str, str] = {}
 BUNDLE = 200
 IN_MEMORY = 1024 * 1024
 """Bytes up to which a file that is being made stays in memory."""
@@ -135,33 +137,36 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
     columns = dataset.chosen(research=choice.research)
     model = dataset.model
     kept = {attribute.key for attribute in inspect(model).column_attrs}
-    keys = list(
-        dict.fromkeys(
-            [
-                "id",
-                "site_id",
-                *(c.key for c in columns if c.key in kept),
-                *({"precision"} & kept),
-            ]
-        )
-    )
+    keys = list(dict.fromkeys(["id", "site_id", *(c.key for c in columns if c.key in kept), *({"precision"} & kept)]))
     people = {row.id: row.printed_name for row in session.execute(select(User.id, User.printed_name))}
     places = {id_: (code, zone) for id_, code, zone in session.execute(select(Site.id, Site.code, Site.zone))}
-    attributes = [getattr(model, key) for key in keys]
-    readers = [reader_of(column, keys.index(column.key) if column.key in keys else -1) for column in columns]
-    part = keys.index("precision") if "precision" in keys else -1
-    last = ""
-    while True:
-        chosen = _narrowed(select(*attributes), dataset, choice).where(model.id > last).order_by(model.id).limit(PAGE)
-        page: list[Any] = list(session.execute(chosen))
-        if not page:
-            return
+    attributes, dialect = [getattr(model, key) for key in keys], session.get_bind().dialect
+    converters = [converter(one.type, dialect) for one in attributes]
+    places_of = {key: at for at, key in enumerate(keys)}
+    readers = [
+        reader_of(column, places_of[column.key], converters[places_of[column.key]])
+        if column.key in places_of
+        else reader_of(column)
+        for column in columns
+    ]
+    part = places_of.get("precision", -1)
+    read_part: Any = (converters[part] if part >= 0 else None) or dict
+
+    def converted(row: Sequence[Any]) -> list[Any]:
+        return [
+            one if one is None or convert is None else convert(one)
+            for one, convert in zip(row, converters, strict=True)
+        ]
+
+    chosen = _narrowed(select(*attributes), dataset, choice).where(model.id > bindparam("last"))
+    listing, last = Listing(chosen.order_by(model.id).limit(PAGE)), ""
+    while page := listing.as_given(session, {"last": last}):
         last = page[-1][0]
         besides = _besides(session, model, [row[0] for row in page])
         shifts = shifts_of(session, [row[0] for row in page], choice.secret) if choice.research else {}
         told: list[Any] = [None] * len(page)
         if dataset.name == "doses":
-            told = _doses(session, [dict(zip(keys, row, strict=True)) for row in page])
+            told = _doses(session, [row[places_of["product_id"]] for row in page])
         around: dict[str, Around] = {}
         for row, more in zip(page, told, strict=True):
             here = around.get(row[1])
@@ -171,9 +176,10 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
                 here = around[row[1]] = Around(people=people, code=code, zone=zone, clock=ZoneInfo(zone), on=on)
             here.besides = besides.get(row[0]) or NOTHING_BESIDES
             here.shift = shifts.get(row[0], NO_SHIFT)
-            here.precision = (row[part] or {}) if part >= 0 else {}
+            known_as = row[part] if part >= 0 else None
+            here.precision = NONE_KNOWN if known_as in EMPTY else read_part(known_as)
             if more is not None or here.precision:
-                known = dict(zip(keys, row, strict=True)) | (more or {})
+                known = dict(zip(keys, converted(row), strict=True)) | (more or {})
                 yield [value_of(column, known.get(column.key), here) for column in columns]
             else:
                 yield [row[at] if read is None else read(row[at], here) for at, read in readers]
@@ -218,9 +224,8 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
     return found
 
 
-def _doses(session: Session, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the five items that describe each cell therapy, for each administration."""
-    ids = [row["product_id"] for row in page]
+def _doses(session: Session, ids: list[str]) -> list[dict[str, Any]]:
+    """Return the five items that describe each cell therapy, by the product's id of each administration."""
     products = session.scalars(select(Product).where(Product.id.in_(ids))).all()
     thawed = around_all(session, [one for one in products if one.thawed_at is not None])  # results are carried to these
     results: dict[str, list[QCResult]] = defaultdict(list)
@@ -230,7 +235,7 @@ def _doses(session: Session, page: list[dict[str, Any]]) -> list[dict[str, Any]]
         results[result.product_id].append(result)
     read = {one.id: judged_results(thawed[one.id], one) if one.id in thawed else results[one.id] for one in products}
     told = {product.id: doses(product, read[product.id]) for product in products}
-    items = [told.get(row["product_id"], []) for row in page]
+    items = [told.get(product_id, []) for product_id in ids]
     return [{key: value for key, (_label, value) in zip(DOSES, of_one, strict=False)} for of_one in items]
 
 
@@ -249,8 +254,15 @@ def written_cell(value: Any) -> Any:
     return value
 
 
-def _is_plain(value: Any) -> bool:
-    return type(value) is str and not value.startswith(RUNS_AS_FORMULA)
+FORMULA_BEGINS = frozenset(RUNS_AS_FORMULA)
+
+
+class _Line:
+    """Gives a line back to who writes it: `csv.writer` returns what its file returns."""
+
+    def write(self, line: str) -> str:
+        """Return the line."""
+        return line
 
 
 def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]], comments: Sequence[str] = ()) -> Iterator[str]:
@@ -259,21 +271,16 @@ def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]], comments:
     ``comments`` stand above them, a line each that begins with # and is never quoted. A reader that leaves such lines
     out looks for # everywhere outside quotes, so a cell with # is quoted then.
     """
-    buffer, ends = io.StringIO(), "\r\n"
-    writer = csv.writer(buffer, lineterminator=f"{ends}#" if comments else ends)  # quoted: what has a mark of the end
-    buffer.write("".join(f"# {' '.join(line.split())}{ends}" for line in comments))
-    writer.writerow([written_cell(name) for name in headings])
-    yield BYTE_ORDER_MARK + _taken(buffer).removesuffix("#")
+    ends = "\r\n"
+    line: Any = csv.writer(_Line(), lineterminator=f"{ends}#" if comments else ends).writerow  # quoted: what has a mark
+    above = "".join(f"# {' '.join(said.split())}{ends}" for said in comments)
+    yield BYTE_ORDER_MARK + above + line([written_cell(name) for name in headings]).removesuffix("#")
     for row in found:
-        writer.writerow([one if one is None or _is_plain(one) else written_cell(one) for one in row])
-        yield _taken(buffer).removesuffix("#")
-
-
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+        cells = [
+            one if one is None or (type(one) is str and one[:1] not in FORMULA_BEGINS) else written_cell(one)
+            for one in row
+        ]
+        yield line(cells).removesuffix("#")
 
 
 def json_lines(keys: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[str]:
