@@ -302,7 +302,20 @@ def _condition(model: type[Any], scope: Scope) -> Any:
     if ids:
         asked["id"] = sorted(ids)
     scope.given = asked
-    return _names(model, *asked) if asked else None
+    if not asked:
+        return None
+    return _accusing(model, *asked) if getattr(model, "ACCUSES", False) else _names(model, *asked)
+
+
+@cache
+def _accusing(model: type[Any], *columns: str) -> Any:
+    """Return `_names` for what can speak against cells: in any course of the people whose courses are given (H29)."""
+    name = link(model, "treatment")
+    if name is None or name not in columns:
+        return _names(model, *columns)
+    course = inspect(model).relationships["treatment"].mapper.class_
+    theirs = getattr(model, name).in_(select(course.id).where(course.patient_id.in_(course.people_of(name))))
+    return or_(theirs, *(among(getattr(model, one), one) for one in columns if one != name))
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.eligibility.models import Eligibility
+from clinic.patients.doubted import is_after
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +18,8 @@ class PastReaction(NamedTuple):
 
     ``severe``: or not yet known to be mild. ``written``: when it was written last. ``event_id``: the adverse event that
     waits for a physician's assessment and signature. ``of_cells``: whether it is known to be one of cells, as what was
-    seen while they were given. ``over_at``: when an event that does not go on was over.
+    seen while they were given. ``over_at``: when an event that does not go on was over. ``report_in``: the
+    course in which somebody reports as an adverse event what a visit told.
     """
 
     words: str
@@ -28,6 +30,7 @@ class PastReaction(NamedTuple):
     of_cells: bool = True
     over_at: datetime | None = None
     grave: bool = False
+    report_in: str = ""
 
     def open_in(self, records: CourseRecords) -> bool:
         """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""
@@ -42,7 +45,7 @@ class PastReaction(NamedTuple):
             (self.over_at is not None and one.performed_at > self.over_at)
             or (
                 one.performed_at >= (self.at or one.performed_at)
-                and (self.written is None or one.recorded_at > self.written)
+                and (self.written is None or is_after(one.performed_at, one.recorded_at, self.written, self.written))
             )
             for one in records.of(Eligibility)
             if one.signed and one.eligible and one.performed_at is not None
@@ -59,11 +62,16 @@ class PastReaction(NamedTuple):
     @property
     def check(self) -> str:
         """The name of its line at the bedside."""
+        if self.report_in:
+            return "New symptoms"
         return "Earlier reaction" if self.of_cells else "Adverse event"
 
     @property
     def because(self) -> str:
         """Why no cells may be given, and what ends that."""
+        if self.report_in:
+            then = "Report the adverse event, or have a physician decide on eligibility again."
+            return f"A visit told of new symptoms: {self.words}. {then}"
         what = "Earlier reaction to cells" if self.of_cells else "Adverse event"
         assess = "assessed and signed the adverse event, or decided" if self.event_id else "decided"
         return f"{what}: {self.words}. A physician has not {assess} on eligibility since then."

@@ -12,6 +12,7 @@ from clinic.eligibility.models import (
     other_courses,
     stops_elsewhere,
 )
+from clinic.patients.merging import known_here_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,13 +43,17 @@ def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> E
     here = records.course.condition
     last = [counting(records.on(course, Eligibility), at) for course in other_courses(records)]
     standing = [one for one in last if one is not None and one.still_no and one.of_the_person(here)]
-    return max((one for one in standing if not _answers(counts, one)), key=order, default=None)
+    return max((one for one in standing if not _answers(records, counts, one)), key=order, default=None)
 
 
-def _answers(yes: Eligibility, no: Eligibility) -> bool:
-    """Whether a “yes” was written after a “no” and after what it tells of; a softened one, by another physician."""
+def _answers(records: CourseRecords, yes: Eligibility, no: Eligibility) -> bool:
+    """Whether a “yes” was written after a “no” and after what it tells of; a softened one, by another physician.
+
+    A “no” on another record of the person is read here since the two records were merged.
+    """
     decided = (no.performed_at or no.recorded_at) > (yes.performed_at or yes.recorded_at)
-    if no.said_of_the_person_at > yes.written_at or decided:
+    told = known_here_at(records, no.treatment.patient_id, no.said_of_the_person_at)
+    if told > yes.written_at or decided:
         return False
     waits = no.unconfirmed
     people = [yes.performed_by, *(one.signed_by for one in yes.present_signatures)]

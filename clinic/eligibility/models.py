@@ -16,6 +16,7 @@ from clinic.fields import field
 from clinic.model import ADDED, reference
 from clinic.patients.alert_changes import Told, said_on
 from clinic.patients.doubted import is_after
+from clinic.patients.merging import joined_at, known_here_at
 from clinic.patients.names import searchable
 from clinic.patients.whose import doubts_identity
 from clinic.protocols.catalogues import CONDITIONS
@@ -226,17 +227,23 @@ class Eligibility(Record):
     def _stops_before(self) -> list[Stop]:
         """Return the stops of the person's other courses since the last decision on this course."""
         session = object_session(self.recorded_by)
+        own, people = self.treatment.patient, self.treatment.patient.person
         stops = [
-            course.stop
-            for person in self.treatment.patient.person
+            (person, course.stop)
+            for person in people
             for course in person.courses
             if course.id != self.treatment_id and course.stop is not None
         ]
         if not stops or session is None:
             return []
+        merges = [one for person in people for one in person.merges]
         earlier = session.scalars(select(Eligibility).where(Eligibility.treatment_id == self.treatment_id)).all()
         last = max((one.written_at for one in earlier if one is not self), default=None)
-        return [one for one in stops if last is None or one.told_at > last]
+        return [
+            stop
+            for person, stop in stops
+            if last is None or max(stop.told_at, joined_at(merges, own.id, person.id) or stop.told_at) > last
+        ]
 
     @property
     def overturns(self) -> Eligibility | None:
@@ -341,8 +348,12 @@ def counting(written: Sequence[Eligibility], at: datetime) -> Eligibility | None
 
 def stops_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Stop]:
     """Return the stops of the person's other courses since the decision that counts here."""
-    stops = [course.stop for course in other_courses(records) if course.stop is not None]
-    return [one for one in stops if counts.written_at < one.told_at and one.recorded_at <= at]
+    found = [(course, course.stop) for course in other_courses(records) if course.stop is not None]
+    return [
+        stop
+        for course, stop in found
+        if counts.written_at < known_here_at(records, course.patient_id, stop.told_at) and stop.recorded_at <= at
+    ]
 
 
 def concerns_all(stop: Stop) -> bool:
@@ -364,13 +375,13 @@ def alerts_since(records: CourseRecords, at: datetime) -> list[Told]:
     again counts as it was said, if it stops cells, until a physician closes it or confirms that. Without a decision
     that counts there is none: no cells are collected or given then, and whoever decides reads them all.
     """
-    known = [one for person in records.people for one in person.alerts if one.about_id is None]
+    known = [(person, one) for person in records.people for one in person.alerts if one.about_id is None]
     decided = counting(records.of(Eligibility), at) if known else None
     if decided is None or decided.performed_at is None:
         return []
     day, moment, found = clock.day(at, records.zone), decided.performed_at, dict[str, Told]()
-    for told in (one for alert in known for one in said_on(alert, day)):
-        text, written = told.text.strip(), told.written or at
+    for person, told in ((person, one) for person, alert in known for one in said_on(alert, day)):
+        text, written = told.text.strip(), known_here_at(records, person.id, told.written or at)
         if not is_after(moment, decided.written_at, written, written) and not (text in found and found[text].waits):
             found[text] = told._replace(text=text)
     return list(found.values())

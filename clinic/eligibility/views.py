@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, url_for
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, render_template, request, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
+from clinic.drafts import VERSION
 from clinic.eligibility.forms import EligibilityForm, form_for_course
 from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import ELIGIBILITY
+from clinic.eligibility.unread import mark, refuse_unread
 from clinic.extensions import db
 from clinic.notices import notify
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
@@ -17,6 +21,9 @@ from clinic.patients.banner import patient_banner
 from clinic.record_pages import record_page
 from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES
+
+if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
 
 bp = Blueprint("eligibility", __name__)
 
@@ -69,13 +76,12 @@ def _row(decision: Eligibility) -> tuple[object, ...]:
 def new(treatment_id: str) -> Answer:
     """Record the eligibility decision."""
     course = get_or_404(Treatment, treatment_id)
-    ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
-    form = _form(course)
+    records = of_course(db.session(), course)
+    ELIGIBILITY.admit(records, by=me(), at=clock.now())
+    form = _form(course, records)
     if form.validate_on_submit():
         with refusals_to(form):
-            decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
-            db.session.add(decision)
-            _tell_who_said_no(decision)
+            decision = _decide(form, course, records)
             return commit_and_redirect(_url(decision), "Decision saved. Review and sign it.")
     return form_page(
         form,
@@ -89,6 +95,14 @@ def new(treatment_id: str) -> Answer:
     )
 
 
+def _decide(form: EligibilityForm, course: Treatment, records: CourseRecords) -> Eligibility:
+    refuse_unread(records, request.form.get(VERSION))
+    decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
+    db.session.add(decision)
+    _tell_who_said_no(decision)
+    return decision
+
+
 def _url(decision: Eligibility) -> str:
     return url_for("eligibility.show", eligibility_id=decision.id)
 
@@ -100,9 +114,10 @@ def _tell_who_said_no(decision: Eligibility) -> None:
         notify(db.session(), [before.performed_by], by=decision.recorded_by, at=clock.now(), text=text, about=decision)
 
 
-def _form(course: Treatment) -> EligibilityForm:
+def _form(course: Treatment, records: CourseRecords) -> EligibilityForm:
     form = form_of(form_for_course(course), people=DECIDES, about={"treatment": course})
     form.plan(course.patient)
+    form.record_version = mark(records)
     return form
 
 

@@ -17,7 +17,8 @@ from clinic import clock, wording
 from clinic.administration.models import Administration
 from clinic.exchange.withheld import Withheld
 from clinic.fields import plain
-from clinic.followup.adverse_events import CAUSALITY, EXPECTED, GRADES, SUSPECTED
+from clinic.followup.adverse_events import CAUSALITY, EXPECTED, GRADES
+from clinic.followup.event_rules import SUSPECTED
 from clinic.followup.telling import given_before
 from clinic.patients.models import Weight
 from clinic.protocols.catalogues import CONDITIONS, DOSE_MEASURES, ROUTES

@@ -21,7 +21,8 @@ from clinic.exchange.import_known import contradictions, visit_key
 from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import Slot
 from clinic.exchange.import_visits import dated
-from clinic.followup.adverse_events import may_be_serious
+from clinic.followup.adverse_events import ASSESSED, OTHER_CAUSES
+from clinic.followup.event_rules import may_be_serious
 from clinic.followup.models import MADE
 from clinic.patients.models import Patient, has_died
 from clinic.protocols.catalogues import INSTRUMENTS, labels
@@ -39,6 +40,7 @@ CAME_IN = "the key of a row that came in from this source; “source” in the m
 DEADLINE = (
     "none: a serious event of a course of this clinic is reported on its page, where its deadline begins (rule 67)"
 )
+JUDGED_HERE = "none: a physician of this clinic assesses an event of its courses, on the event's page (rule 64)"
 DIED = "the day of the death on the patient's record first, or as the grade 5 event of a page (rule 65)"
 
 
@@ -282,8 +284,12 @@ class FurtherEvent(Addition):
         if first is not None:
             said = f"another event than that of row {first}, which is called the same and began on the same day"
             self.problems += asked(self, TERM, said, "event.repeated")
-        if may_be_serious(event.serious) and self.known.treated_here(course):
-            self._fault(Slot(part="event", name="serious"), DEADLINE)
+        if self.known.treated_here(course):
+            if may_be_serious(event.serious):
+                self._fault(Slot(part="event", name="serious"), DEADLINE)
+            for name in (*ASSESSED, *OTHER_CAUSES):
+                if getattr(event, name) is not None:
+                    self._fault(Slot(part="event", name=name), JUDGED_HERE)
         self._deaths(course.patient, [(Slot(part="event", name="outcome"), event)])
 
 

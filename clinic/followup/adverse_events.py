@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, Text, inspect
@@ -13,6 +13,7 @@ from clinic.clock import is_later, kept_day
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.followup.after_death import after_death
+from clinic.followup.event_rules import ACCUSE, DECIDES, DIRE, GRAVE, SUSPECTED, against_cells, clock_days, report_due
 from clinic.followup.procedures import first_procedure
 from clinic.model import reference
 from clinic.patients.models import has_died
@@ -20,7 +21,7 @@ from clinic.records import Meaning, Origin, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from clinic.accounts.models import User
     from clinic.signatures import Amendment, Signature
@@ -41,7 +42,6 @@ SERIOUS = {
     "disability": "Persistent or significant disability", "congenital": "Congenital anomaly",
     "important": "Other important medical event",
 }  # fmt: skip
-GRAVE = frozenset({"death", "life_threatening"})
 CAUSALITY = {
     "certain": "Certain", "probable": "Probable", "possible": "Possible", "unlikely": "Unlikely",
     "unrelated": "Not related", "unclassified": "Conditional, more data needed", "unassessable": "Cannot be assessed",
@@ -51,59 +51,10 @@ OUTCOMES = {
     "ongoing": "Ongoing", "recovering": "Recovering", "resolved": "Resolved",
     "sequelae": "Resolved with sequelae", "fatal": "Fatal", "unknown": "Unknown",
 }  # fmt: skip
-SUSPECTED = {"certain", "probable", "possible"}
-RULED_OUT = {"unlikely", "unrelated"}
-"""WHO-UMC ends at “unlikely”; tables and trial forms also say “not related”, which is kept as it was said."""
 ASSESSED = ("grade", "expected", "from_cells", "from_harvest", "from_delivery")
 """What a physician says of an event; who reports it says what happened, when, and whether it is serious."""
 OTHER_CAUSES = ("from_drug", "from_disease")
 """What a physician may say too: another drug or the conditioning, and the disease itself."""
-DECIDES = ("serious", "expected", "from_cells", "from_harvest", "from_delivery", "aware_on", "reported_on")
-"""What the reporting clock is worked out from."""
-ACCUSE = ("serious", "from_cells", "grade", "outcome")
-"""What says whether an event speaks against the cells."""
-
-
-def against_cells(facts: Mapping[str, Any]) -> str:
-    """Return how a serious event speaks against the cells that were given; empty: it does not (hazard H29).
-
-    ``facts``: the values of `ACCUSE`. What was not assessed yet speaks against them, and so does what may come from
-    them where it was fatal or life-threatening.
-    """
-    cells, serious = facts["from_cells"], set(facts["serious"] or ())
-    if not may_be_serious(facts["serious"]):
-        return ""
-    if cells in {"certain", "probable"}:
-        return "certainly from the cells" if cells == "certain" else "probably from the cells"
-    if cells is None:
-        unknown = "; its seriousness is not recorded" if facts["serious"] is None else ""
-        return f"not assessed by a physician yet{unknown}"
-    grave = serious & GRAVE or facts["grade"] in {"4", "5"} or facts["outcome"] == "fatal"
-    return "not shown to be unlikely from the cells" if grave and cells not in RULED_OUT else ""
-
-
-def report_due(facts: Mapping[str, Any]) -> date | None:
-    """Return the last day on which the report is in time (rule 67); None where no clock runs or it is sent.
-
-    ``facts``: the values of `DECIDES`. What was not assessed yet counts as unexpected and as possibly related, so that
-    the clock of a serious event runs from the day it was reported.
-    """
-    days, aware = clock_days(facts), facts["aware_on"]
-    return None if days is None or aware is None or facts["reported_on"] else aware + timedelta(days=days)
-
-
-def clock_days(facts: Mapping[str, Any]) -> int | None:
-    """7 calendar days if fatal or life-threatening, else 15; only serious, unexpected, suspected (312.32(c))."""
-    causes = {facts["from_cells"], facts["from_harvest"], facts["from_delivery"]}
-    suspected = bool(causes & SUSPECTED) or None in causes
-    if not may_be_serious(facts["serious"]) or not suspected or facts["expected"] == "expected":
-        return None
-    return 7 if GRAVE & set(facts["serious"] or ()) else 15
-
-
-def may_be_serious(criteria: list[str] | None) -> bool:
-    """Whether a criterion of seriousness applies, or nobody recorded whether one does."""
-    return criteria is None or bool(criteria)
 
 
 class AdverseEvent(Record):
@@ -204,8 +155,11 @@ class AdverseEvent(Record):
         return found
 
     def questions(self) -> list[Question]:
-        """Also rule 68: an onset before the first procedure of the course."""
+        """Also rule 66: a high grade of what is not serious. Rule 68: an onset before the first procedure."""
         found, first = super().questions(), first_procedure(self.treatment)
+        if self.grade in DIRE and self.serious == [] and self.from_cells is not None:
+            said = f"Grade {GRADES[self.grade]}, and no criterion of seriousness applies. Is this right?"
+            found.append(Question("grade", said, GRADE_TEXTS[self.grade], rule=66))
         if first is not None and is_later(first, "performed_at", self, "performed_at", self.zone):
             day = wording.moment(first.performed_at, self.zone, first.precision_of("performed_at") or "day")
             said = "The onset is before the first procedure. Is this right?"
@@ -222,13 +176,18 @@ class AdverseEvent(Record):
         if not said:
             before = next(iter(self._weakened_alone()), None)
             said = f"{before}, and the correction is not confirmed by another physician" if before else ""
-        kind = "Adverse event" if self.serious is None else "Serious adverse event"
+        kind = "Serious adverse event" if self.serious else "Adverse event"
         return f"{kind}, {said}: {self.term}" if said else ""
 
     def _standing(self) -> dict[str, Any]:
         """Return what says whether it speaks against the cells; what nobody signed yet is not assessed."""
         facts = {name: getattr(self, name) for name in ACCUSE}
-        return facts if self.signatures or self.origin != Origin.CLINIC else facts | {"from_cells": None}
+        return facts if self.signatures or not self.assessed_here else facts | {"from_cells": None}
+
+    @property
+    def assessed_here(self) -> bool:
+        """Whether a physician here assesses it: it was reported here, or came into a course of this clinic."""
+        return self.origin is Origin.CLINIC or self.treatment.origin is Origin.CLINIC
 
     def _weakened(self) -> Iterator[tuple[Amendment, str]]:
         """Yield each correction that took away what spoke against the cells, the last first, with what that was."""

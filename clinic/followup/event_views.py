@@ -14,8 +14,9 @@ from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup import event_display, reporting
-from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent, may_be_serious
+from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.closing import stands
+from clinic.followup.event_rules import may_be_serious
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
 from clinic.followup.step import events
@@ -174,7 +175,7 @@ def show(event_id: str) -> str:
         template="events/show.html",
         **event_display.of_event(event),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
-        unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),
+        unfinished=event.assessed_here and bool(event.unassessed),
         assess_url=url_for("events.assessment", event_id=event.id) if _assesses(event) else None,
         back_url=url_for("events.index", treatment_id=event.treatment_id),
         back_label="Events",
@@ -182,7 +183,7 @@ def show(event_id: str) -> str:
 
 
 def _assesses(event: AdverseEvent) -> bool:
-    return me().role in JUDGES and event.origin == Origin.CLINIC and bool(event.unassessed)
+    return me().role in JUDGES and event.assessed_here and bool(event.unassessed)
 
 
 def _told(event: AdverseEvent) -> dict[str, Any]:

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
 from clinic.administration.models import Administration, PastReaction
-from clinic.followup.adverse_events import SUSPECTED, AdverseEvent, may_be_serious
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_rules import SUSPECTED, may_be_serious
+from clinic.followup.models import FollowUpVisit
 from clinic.followup.reaction_words import ANAPHYLACTIC, is_allergic, is_anaphylactic, is_severe
 from clinic.followup.seen import day_of, ever, seen_during, written
 from clinic.patients.doubted import alone, starts
+from clinic.patients.merging import known_here_at
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
     from datetime import datetime
 
     from clinic.course_records import CourseRecords
@@ -33,13 +37,22 @@ def reactions(records: CourseRecords) -> list[PastReaction]:
     that is serious or goes on, and what was seen during the giving unless it is plainly mild; see
     `PastReaction.severe`.
     """
-    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
+    people = records.people_ids
+    own = {course.id: course.patient_id for course in records.every(Treatment) if course.patient_id in people}
     events = [event for event in records.every(AdverseEvent) if event.treatment_id in own]
-    found = [_told(records, event) for event in events if _counts(event)]
+    found = [(event.treatment_id, _told(records, event)) for event in events if _counts(event)]
     for given in records.every(Administration):
         if given.treatment_id in own:
-            found += seen_during(records, given, events)
-    return found
+            found += [(given.treatment_id, one) for one in seen_during(records, given, events)]
+    found += [(visit.treatment_id, one) for visit, one in unreported(records, own, events)]
+    return [_known_here(records, own[course_id], one) for course_id, one in found]
+
+
+def _known_here(records: CourseRecords, patient_id: str, reaction: PastReaction) -> PastReaction:
+    """Return a reaction as the people of the course know it: news on the day when the two records were merged."""
+    written = reaction.written or reaction.at
+    since = known_here_at(records, patient_id, written) if written is not None else None
+    return reaction if since == written else reaction._replace(written=since, over_at=None)
 
 
 def _counts(event: AdverseEvent) -> bool:
@@ -54,7 +67,7 @@ def _counts(event: AdverseEvent) -> bool:
 
 def awaits_physician(event: AdverseEvent) -> bool:
     """Whether no physician answers for what the event says now."""
-    if event.origin is Origin.CLINIC:
+    if event.assessed_here:
         return not event.signed
     return event.from_cells is None and event.from_delivery is None and not event.signed
 
@@ -69,7 +82,7 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     return PastReaction(
         words, event.performed_at, severe, written(event, ("term", "grade", "serious")), event.id if waits else "",
         of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
-        over_at=_over_at(event) if waits else None, grave=_is_grave(event),
+        over_at=_over_at(event) if waits and not _is_grave(event) else None, grave=_is_grave(event),
     )  # fmt: skip
 
 
@@ -106,6 +119,35 @@ def _over_at(event: AdverseEvent) -> datetime | None:
     if suspected or anaphylactic or not _is_over(event):
         return None
     return max(starts(event, "ended_at") or starts(event), default=None)
+
+
+def tells_of_symptoms(visit: FollowUpVisit) -> bool:
+    """Whether a visit tells of something new, or did before a correction that nobody else has confirmed."""
+    before = [one.changes["new_symptoms"][0] for one in alone(visit) if "new_symptoms" in one.changes]
+    return visit.origin is Origin.CLINIC and True in (visit.new_symptoms, *before)
+
+
+def is_reported(visit: FollowUpVisit, events: list[AdverseEvent]) -> bool:
+    """Whether an event was reported since; where the note tells of something grave, a grave one."""
+    since = [one for one in events if one.recorded_at >= visit.recorded_at]
+    return bool(since) if not is_severe(ever(visit, ("notes",))) else any(_is_grave(one) for one in since)
+
+
+def unreported(
+    records: CourseRecords, courses: Container[str], events: list[AdverseEvent]
+) -> Iterator[tuple[FollowUpVisit, PastReaction]]:
+    """Yield the visits of some courses whose symptoms nobody has reported, with what the bedside hears of each."""
+    for visit in records.every(FollowUpVisit):
+        if visit.treatment_id in courses and tells_of_symptoms(visit) and not is_reported(visit, events):
+            told = f"{visit.name}: {visit.notes[:160]}" if visit.notes else visit.name
+            yield (
+                visit,
+                PastReaction(
+                    f"{told}, {day_of(records, visit.performed_at)}", visit.performed_at, severe=True,
+                    written=written(visit, ("new_symptoms",)), of_cells=False, report_in=visit.treatment_id,
+                    grave=is_severe(visit.notes or ""),
+                ),
+            )  # fmt: skip
 
 
 Administration.past_reactions.append(reactions)

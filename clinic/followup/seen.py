@@ -17,7 +17,7 @@ from clinic.administration.models import PastReaction
 from clinic.administration.severity import says_none, worst
 from clinic.administration.vital_signs import BEARABLE, VitalSigns
 from clinic.fields import fields_of
-from clinic.followup.adverse_events import SUSPECTED
+from clinic.followup.event_rules import SUSPECTED
 from clinic.followup.reaction_words import is_mild, is_severe
 from clinic.patients.doubted import alone, kept_moment, starts
 from clinic.patients.names import searchable

@@ -14,7 +14,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.closing import is_closed, open_points, waits_for_review
 from clinic.followup.event_records import ENDED, EventNotification, EventUpdate
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.followup.reactions import reactions
+from clinic.followup.reactions import is_reported, reactions, tells_of_symptoms
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, TELLERS, VISITORS
 from clinic.followup.seen import seen_during
 from clinic.followup.telling import open_duties
@@ -168,7 +168,7 @@ def _told_at_a_visit(records: CourseRecords) -> list[Action]:
             due_at=visit.recorded_at, due_words="told",
         )
         for visit in visits(records)
-        if visit.new_symptoms and not any(event.recorded_at >= visit.recorded_at for event in told)
+        if tells_of_symptoms(visit) and not is_reported(visit, told)
     ]  # fmt: skip
 
 

@@ -93,11 +93,14 @@ def courses_for(session: Session, product: Product) -> list[tuple[str, str]]:
         (
             row.id,
             " · ".join(
-                (
-                    f"{(row.family_name or '').upper()}, {row.given_names or ''}",
-                    row.record_number or "",
+                part
+                for part in (
+                    ", ".join(name for name in ((row.family_name or "").upper(), row.given_names) if name)
+                    or "Name not recorded",
+                    row.record_number,
                     row.chain_of_identity,
                 )
+                if part
             ),
         )
         for row in session.execute(chosen)

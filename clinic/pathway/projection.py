@@ -185,10 +185,11 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     if people:  # what is known of a person counts in every course of that person, and stops those proposed to be
         people = _joined_or_proposed(session, people)
         courses |= set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(people))))
-    accused = set()
-    for kind in accusing():
-        ids = {row_id for row_id, one in changed.items() if one.model is kind}
-        accused |= {course_id for (course_id,) in _columns(session, kind, ["treatment_id"], ids)}
+    accused = named["accused"]
+    if accused:  # what one recipient suffered speaks against the cells of all her or his courses
+        of_them = select(Treatment.patient_id).where(Treatment.id.in_(accused))
+        patients = _joined_or_proposed(session, set(session.scalars(of_them)))
+        accused = accused | set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(patients))))
     products: set[str] = set()
     seeds = {"accused": accused} | {table: named[table] for table in ("product", "harvest", "processing_run", "donor")}
     if any(seeds.values()):
@@ -238,8 +239,11 @@ TABLES = ("treatment", "patient", "product", "harvest", "processing_run", "donor
 
 
 def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]:
-    """Return the ids of the rows in the tables that lead to courses, which the written rows are or name."""
-    found: dict[str, set[str]] = {table: set() for table in TABLES}
+    """Return the ids of the rows in the tables that lead to courses, which the written rows are or name.
+
+    ``accused``: the courses in which something was written, or signed, that can speak against cells.
+    """
+    found: dict[str, set[str]] = {table: set() for table in (*TABLES, "accused")}
     by_kind = {mapper.class_.KIND: mapper.class_ for mapper in Model.registry.mappers if hasattr(mapper.class_, "KIND")}
     rows: dict[type[Any], set[str]] = defaultdict(set)
     for row_id, one in changed.items():
@@ -255,6 +259,8 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
         for row in _columns(session, model, list(names.values()), ids):
             for table, value in zip(names, row, strict=True):
                 found[table] |= {value} - {None}
+                if table == "treatment" and model in accusing():
+                    found["accused"] |= {value} - {None}
     return found
 
 

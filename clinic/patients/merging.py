@@ -25,7 +25,7 @@ from clinic.patients.names import Nearness, searchable
 from clinic.records import Meaning, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from sqlalchemy.orm import Session
 
@@ -264,6 +264,28 @@ def proposed(session: Session, ids: Collection[str]) -> list[PatientMerge]:
     waiting = select(PatientMerge).where(PatientMerge.waits_with())
     order = (PatientMerge.recorded_at, PatientMerge.id)
     return list(session.scalars(waiting.order_by(*order), {"people": sorted(ids)}))
+
+
+def joined_at(merges: Iterable[PatientMerge], own_id: str, other_id: str) -> datetime | None:
+    """Return when two records came to be known as one person's: what stands on the other was news here then (H27).
+
+    None: they are one record, or no merge among ``merges`` says that they are one person's.
+    """
+    in_force = [one for one in merges if one.in_force and one.confirmed_at is not None]
+    groups: list[set[str]] = []
+    for one in sorted(in_force, key=lambda one: one.confirmed_at or one.recorded_at) if own_id != other_id else ():
+        sides = {one.patient_id, one.merged_id}
+        joined = sides.union(*(group for group in groups if group & sides))
+        groups = [group for group in groups if not group & sides] + [joined]
+        if {own_id, other_id} <= joined:
+            return one.confirmed_at
+    return None
+
+
+def known_here_at(records: CourseRecords, patient_id: str, written: datetime) -> datetime:
+    """Return since when the people of a course could read what was written on a record of its patient's person."""
+    joined = joined_at(records.every(PatientMerge), records.course.patient_id, patient_id)
+    return written if joined is None else max(written, joined)
 
 
 def proposed_to(records: CourseRecords) -> list[tuple[PatientMerge, list[Patient]]]:

@@ -166,6 +166,24 @@ def cold_unknown(product: Any) -> bool:
     return freezes and product.use_before is None
 
 
+def never_frozen(product: Any) -> bool:
+    """Whether somebody recorded of a container that came in that it was never frozen."""
+    return product.frozen_at is None and COLD in (product.confirmed or {})
+
+
+def refuse_thaw(product: Any, moment: datetime) -> None:
+    """Refuse a second thaw, and one of what was never frozen (rule 54)."""
+    if product.thawed_at is not None and moment >= product.thawed_at:
+        then = wording.moment(product.thawed_at, product.zone)
+        said = f"This product was thawed already, at {then}. It cannot be thawed twice."
+        raise RuleBroken(f"{said} If it was thawed earlier than that, record the earlier time.", rule=54)
+    if product.thawed_at is None and never_frozen(product):
+        said = (
+            "This product is recorded as fresh, never frozen. Correct that on the product; a second person confirms it."
+        )
+        raise RuleBroken(said, rule=54)
+
+
 def may_tell_cold(product: Any) -> bool:
     """Whether somebody records if a container that came in is fresh or was frozen, or corrects what was recorded."""
     told = any(tells_cold(one) for one in product.amendments)
@@ -244,6 +262,9 @@ def unusual(product: Any) -> list[Question]:
             asked = _dense(product.amount * measure.each / product.volume)
         found += [] if asked is None else [asked]
     if product.origin == "imported":
+        if never_frozen(product) and product.was_frozen:
+            said = "This product is recorded as fresh, never frozen, and holds freezing medium. Is this right?"
+            found.append(Question("cryo_medium", said, "If it was frozen, record that on the product.", rule=54))
         for name, fact in OF_OTHERS.items():
             asked = fact.question(name, getattr(product, name))
             found += [] if asked is None else [replace(asked, rule=39)]

@@ -308,12 +308,8 @@ class Product(Record):
         follows = late or kind in {"not_given", "remainder"} or (kind == "discarded" and self.remainder)
         if self.given and not follows:
             raise RuleBroken("This product was given to the patient. A remainder that came back can be discarded.")
-        if kind == "thawed" and self.thawed_at is not None and facts["performed_at"] >= self.thawed_at:
-            thawed = wording.moment(self.thawed_at, self.zone)
-            raise RuleBroken(
-                f"This product was thawed already, at {thawed}. It cannot be thawed twice. If it was thawed earlier "
-                "than that, record the earlier time.", rule=54,
-            )  # fmt: skip
+        if kind == "thawed":
+            limits.refuse_thaw(self, facts["performed_at"])
         if kind not in STAYS_AWAY and away_at(self, facts["performed_at"]):
             said = f"This product left the laboratory: it was {self.place}. Record its return first, with temperature"
             raise RuleBroken(f"{said} and integrity; quality then authorizes a new issue.", rule=60)

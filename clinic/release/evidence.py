@@ -27,6 +27,7 @@ from clinic.record_kinds import accusing
 from clinic.record_pool import once
 from clinic.release.corrections import waiting
 from clinic.release.kin import found_on, said_of_kin
+from clinic.release.recipients import came_after, recipients
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated
 from clinic.requests.models import Request
 from clinic.requests.objections import against_cells, in_words
@@ -148,10 +149,11 @@ def _late(made: Record) -> str:
 def _events(records: CourseRecords, product: Product, events: list[Record]) -> dict[str, Item]:
     """Return the events in patients who got cells of the same family, which hold the rest of it (hazard H29)."""
     family = [one for one in relatives(records, product) if one.given and one.treatment_id is not None]
+    against = [(event, said) for event in events if family and (said := event.accusation())]
+    people = recipients(records, family, [event for event, _said in against])
     found = {}
-    for event in events:
-        said = event.accusation()
-        after = [one for one in family if said and one.treatment_id == getattr(event, "treatment_id", None)]
+    for event, said in against:
+        after = [one for one in family if came_after(records, event, one, family, people)]
         if after:
             name = f"{after[-1].name} {after[-1].division or ''}".strip()
             against = f"{said}, after {name} was given, which shares cells with this product."

@@ -8,16 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from clinic.followup.adverse_events import (
-    CAUSALITY,
-    EXPECTED,
-    GRADES,
-    GRAVE,
-    OUTCOMES,
-    SERIOUS,
-    SUSPECTED,
-    AdverseEvent,
-)
+from clinic.followup.adverse_events import CAUSALITY, EXPECTED, GRADES, OUTCOMES, SERIOUS, AdverseEvent
+from clinic.followup.event_rules import GRAVE, SUSPECTED
 from clinic.reports.asking import Option
 from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE

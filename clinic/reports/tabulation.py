@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic.administration.models import Administration
-from clinic.followup.adverse_events import RULED_OUT, SUSPECTED, AdverseEvent
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_rules import RULED_OUT, SUSPECTED
 from clinic.harvest.models import Harvest
 from clinic.reports.asking import Option
 from clinic.reports.data import Data, population

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clinic.followup.adverse_events import SUSPECTED, AdverseEvent
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_rules import SUSPECTED
 from clinic.reports.cells import group_label, group_of
 from clinic.reports.data import population
 from clinic.reports.exposure import DENOMINATORS, exposure

@@ -137,6 +137,14 @@ class Treatment(Record):
         scope.given = {"courses": scope.course_ids}
         return _of_the_same_people() if scope.course_ids else None
 
+    @classmethod
+    def people_of(cls, name: str) -> Any:
+        """Return the select of the patients of courses, given under a name, and of the same people's other records."""
+        one, other = aliased(Patient), aliased(Patient)
+        asked = select(cls.patient_id).where(among(cls.id, name))
+        same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(asked))
+        return union(asked, same)  # one list: PostgreSQL reads every course for an OR of two
+
     @validates("chain_of_identity")
     def _keep_identity(self, _name: str, code: str) -> str:
         """Refuse a chain of identity of another shape, and another one than the course has (rule 8)."""
@@ -329,7 +337,4 @@ class Stop(Record):
 @cache
 def _of_the_same_people() -> Any:
     """Return the condition that finds ``courses`` by their ids, and the other courses of the same people."""
-    one, other = aliased(Patient), aliased(Patient)
-    asked = select(Treatment.patient_id).where(among(Treatment.id, "courses"))
-    same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(asked))
-    return Treatment.patient_id.in_(union(asked, same))  # one list: PostgreSQL reads every course for an OR of two
+    return Treatment.patient_id.in_(Treatment.people_of("courses"))

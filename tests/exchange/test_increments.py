@@ -22,7 +22,7 @@ from clinic.treatments.models import Treatment
 from tests.exchange.test_batches import rows
 from tests.exchange.test_import_given import GIVEN
 from tests.exchange.test_import_refuses import ago, take, ward
-from tests.factories import course, patient
+from tests.factories import course, patient, ready_for_harvest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,3 +285,22 @@ def test_a_long_table_says_which_scores_are_missing(ward, known, more):
     more("scores", score(score_instrument="nrs_pain", score_value="NA"), missing=("NA",))
     ward.session.expire_all()
     assert visits["Month 1"].not_recorded == before
+
+
+@pytest.mark.rule(64)
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("grade", "4"), ("from_cells", "unrelated"), ("from_delivery", "certain"), ("expected", "expected")],
+)
+def test_no_table_assesses_an_event_of_a_course_of_this_clinic(ward, more, named, said):
+    begun = ready_for_harvest(ward.team)
+    ward.session.commit()
+    of_it = {"patient.record_number": begun.patient.record_number, "event.serious": "none"}
+    report = more("events", event(term="Heart attack", **{named: said}) | of_it, refused=True)
+    assert "a physician of this clinic assesses" in str(report.problems[0])
+    assert more("events", event(term="Rash") | of_it).made == {"Adverse event": 1}
+    came_in = ward.session.scalars(select(AdverseEvent)).one()
+    causes = dict.fromkeys(("from_cells", "from_harvest", "from_delivery"), "unlikely")
+    said = {"grade": "1", "expected": "expected"} | causes
+    assert ward.fill("physician", f"/adverse-events/{came_in.id}/assessment", sure="asked", **said).status_code == 303
+    assert ward.sign("physician", came_in).status_code == 303, ward.refused

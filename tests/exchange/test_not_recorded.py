@@ -13,7 +13,8 @@ from clinic.exchange import exporting
 from clinic.exchange.exporting import Choice
 from clinic.exchange.import_targets import KINDS, PARTS, Slot, slot
 from clinic.fields import fields_of
-from clinic.followup.adverse_events import AdverseEvent, against_cells, clock_days
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_rules import against_cells, clock_days
 from clinic.followup.models import FollowUpVisit
 from clinic.patients.models import Patient
 from clinic.patients.whole_person import not_asked
@@ -114,7 +115,7 @@ def test_a_visit_with_a_score_or_a_day_took_place(ward, take):
 
 def test_judgement_takes_unknown_as_unknown_and_never_as_the_safe_answer():
     event = {"serious": None, "grade": None, "outcome": "resolved", "from_harvest": None, "from_delivery": None}
-    event |= {"expected": None, "reported_on": None}
+    event |= {"expected": None, "reported_on": None, "term": "Swelling"}
     assert "seriousness is not recorded" in against_cells(event | {"from_cells": None})
     assert "certainly" in against_cells(event | {"from_cells": "certain"})
     assert not against_cells(event | {"from_cells": "certain", "serious": []})

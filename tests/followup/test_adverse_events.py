@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.errors import RuleBroken
-from clinic.followup.adverse_events import ASSESSED, CAUSALITY, EXPECTED, SERIOUS, SUSPECTED, AdverseEvent
+from clinic.errors import RuleBroken, Unconfirmed
+from clinic.followup.adverse_events import ASSESSED, CAUSALITY, EXPECTED, SERIOUS, AdverseEvent
+from clinic.followup.event_rules import SUSPECTED
 from clinic.followup.event_views import day_box
 from clinic.treatments.models import Treatment
 from tests.factories import course, patient, team
@@ -148,7 +149,10 @@ def test_a_fatal_event_writes_the_day_of_death_into_the_patients_record() -> Non
 
 @pytest.mark.rule(66)
 def test_a_high_grade_alone_is_not_serious_and_a_hospital_stay_is() -> None:
-    assert not event(grade="4").is_serious
+    with pytest.raises(Unconfirmed, match="no criterion of seriousness"):
+        event(grade="4")
+    sure = {"confirmed": {"grade": "a figure of the laboratory, without symptoms"}}
+    assert not event(grade="4", **sure).is_serious
     assert event(grade="1", serious=["hospitalisation"]).is_serious
 
 

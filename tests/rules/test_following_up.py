@@ -85,7 +85,10 @@ def test_seriousness_has_a_criterion_and_severity_is_none(ward, event, serious):
 
 @pytest.mark.rule(66)
 def test_a_high_grade_alone_stays_not_serious(ward, treated):
-    assert reports(ward, treated, serious=[], grade="4").status_code == 303, ward.refused
+    assert reports(ward, treated, serious=[], grade="4").status_code == 422
+    ward.said_no("no criterion of seriousness applies")
+    sure = {"grade-sure": "yes", "grade-why": "A figure of the laboratory without symptoms"}
+    assert reports(ward, treated, serious=[], grade="4", **sure).status_code == 303, ward.refused
     assert not ward.session.scalar(select(AdverseEvent)).is_serious
 
 

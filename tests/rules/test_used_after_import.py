@@ -55,6 +55,21 @@ def test_an_imported_bag_of_which_nobody_says_whether_it_was_frozen_is_not_given
 
 
 @pytest.mark.rule(54, by=("import", "amendment"))
+def test_what_was_never_frozen_is_not_thawed_and_gets_no_freezing_medium_unasked(ward, mine):
+    _course, bag = mine(without=("cold",))
+    url = f"/products/{bag.id}/cold"
+    assert ward.fill("technologist", url, cold="fresh", reason="the delivery note").status_code == 303, ward.refused
+    ward.sign("technologist2", bag)
+    assert ward.move("technologist", bag, "thawed", performed_at=clock.now()).status_code >= 400
+    ward.said_no("recorded as fresh, never frozen")
+    ward.session.refresh(bag)
+    assert bag.thawed_at is None
+    cold = {"cryo_medium": "CryoStor CS10", "dmso_percent": "10", "amend_reason": "read on the label"}
+    assert ward.fill("technologist", f"/records/{bag.id}/amendment", **cold).status_code == 422
+    ward.said_no("recorded as fresh, never frozen, and holds freezing medium")
+
+
+@pytest.mark.rule(54, by=("import", "amendment"))
 def test_what_was_recorded_of_the_cold_by_mistake_is_corrected_by_another_two(ward, mine):
     course, bag = mine(without=("cold",))
     url = f"/products/{bag.id}/cold"
