@@ -36,14 +36,28 @@ MOST_STATEMENTS = 24
 
 
 def table_of(html: str) -> list[list[str]]:
-    """Return the rows of the table of figures, as they are read."""
+    """Return the rows of the table of figures, as they are read: an estimate and the ends of its interval apart."""
     table = re.search(r"<table[^>]*data-report-table>(.*?)</table>", html, re.DOTALL)
     if table is None:
         return []
     rows = re.findall(r"<tr>(.*?)</tr>", unescape(table[1]), re.DOTALL)[1:]
     return [
-        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows
+        [
+            words
+            for attributes, cell in re.findall(r"<t[hd]([^>]*)>(.*?)</t[hd]>", row)
+            for words in parts_of(re.sub(r"<[^>]+>", "", cell).strip(), with_interval="data-interval" in attributes)
+        ]
+        for row in rows
     ]
+
+
+def parts_of(words: str, *, with_interval: bool) -> list[str]:
+    """Return estimate, lower and upper end of “54.3 (38.5 to 67.6)”; an en dash for each end that is not shown."""
+    if not with_interval:
+        return [words]
+    shown = re.fullmatch(r"(\S+)(?: \((\S+) to (\S+)\))?", words)
+    assert shown, words
+    return [shown[1], shown[2] or "–", shown[3] or "–"]
 
 
 def as_shown(cell: object) -> str:
