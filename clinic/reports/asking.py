@@ -25,7 +25,9 @@ SPAN = "period"
 LONGEST = 200
 """Characters of what a reader types."""
 PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
-PLACES = {"row", "column", "page"}
+PARTS = ("part", "part-changed", "part-records", "part-then")
+"""Which part of a long table a page shows: of a report, and of the three tables of a report of the past."""
+PLACES = {"row", "column", "page", *PARTS}
 """What an address of records says besides."""
 
 
