@@ -127,7 +127,7 @@ def test_a_bag_of_which_it_is_recorded_is_not_asked_about(ward):
     url = f"/products/{bag.id}/cold"
     page = unescape(ward.browser("technologist").get(url).text)
     assert "Recorded: F" in page
-    assert "Correct the freezing or the thaw there." in page
+    assert "It follows from the run that made this product" in page
     assert f'{bag.run_id}"' in page
     assert 'name="cold"' not in page
     sent = {"idempotency_key": new_key(), "cold": "fresh", "reason": "the delivery note"}
