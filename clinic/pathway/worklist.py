@@ -111,7 +111,7 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     over = left < timedelta()
     size = abs(left)
     if size >= timedelta(days=730):
-        figure = f"{size.days // 365} years"
+        figure = wording.years(size.days, " y", " mo")
     elif size >= timedelta(days=2):
         figure = f"{abs((clock.day(due, zone) - clock.day(at, zone)).days)} days"
     elif size >= timedelta(days=1):

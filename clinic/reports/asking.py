@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from clinic import wording
-from clinic.audit.filters import day_asked
+from clinic.day_filter import day_asked
 from clinic.protocols.models import CODE
 from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
 from clinic.reports.periods import SPANS, days_of

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from clinic import clock, read_log, wording
 from clinic.access import CLINICAL, allow
-from clinic.audit.filters import day_asked
+from clinic.day_filter import day_asked
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.ledger.models import LedgerHead
