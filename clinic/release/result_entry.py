@@ -46,7 +46,8 @@ class Line:
     @property
     def asks(self) -> list[str]:
         """What is asked about an unusual value; it is answered under the row, by a reason or another value."""
-        return list(self.boxes["why"].errors)
+        why = self.boxes["why"]
+        return [said.removeprefix(f"{why.label.text}: ") for said in why.errors]
 
 
 class Worksheet(RecordForm):

@@ -124,6 +124,7 @@ def test_what_is_wrong_is_not_hidden_in_a_closed_part(ward, post, bag):
     assert 'name="cd34_dose_why"' in asked
     assert row.count('name="cd34_dose_why"') == 1
     assert "The limit is " in asked
+    assert "Reason for an unusual value" not in asked
     assert 'href="#cd34_dose_why"' in answer.text
 
 
