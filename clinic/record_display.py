@@ -13,10 +13,11 @@ from clinic import wording
 from clinic.access import may
 from clinic.fields import Field, fields_of
 from clinic.records import Meaning, Origin, Record
+from clinic.signatures import sentence
 from clinic.templating import units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from clinic.records import Amendment, Entry, Signature
     from clinic.steps import Blocked
@@ -127,9 +128,10 @@ def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple
     found = []
     for amendment in record.amendments:
         changes = []
-        for name, (old, new) in amendment.changes.items():
+        for name, values in amendment.changes.items():
             fact = told(record, name, declared[name]) if name in declared else None
             label = fact.label if fact is not None else name.replace("_", " ").capitalize()
+            old, new = (by_label(value, declared) if name == "confirmed" else value for value in values)
             changes.append((label, _said(fact, old, zone), _said(fact, new, zone)))
         found.append(
             (
@@ -143,13 +145,20 @@ def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple
     return found
 
 
+def by_label(reasons: Any, declared: Mapping[str, Field]) -> Any:
+    """Return what was confirmed, each by the label of its fact."""
+    if not isinstance(reasons, dict):
+        return reasons
+    return {declared[name].label if name in declared else name: why for name, why in reasons.items()}
+
+
 def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:
     """Return who signed, what it means, and the line with time and seal; an outdated one says so."""
     present = set(record.present_signatures)
     return [
         (
             f"{s.printed_name}, {s.role}",
-            _meaning(s, present=s in present),
+            _meaning(record, s, present=s in present),
             f"{wording.moment(s.signed_at, zone)} · {seal(s.content_hash)}",
         )
         for s in record.signatures
@@ -163,11 +172,20 @@ def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
             "because": reason.because,
             "rule": f"rule {reason.rule}" if reason.rule else "",
             "who_label": " or ".join(role.label for role in reason.who),
-            "fix": address(*reason.fix) if reason.fix and _opens(reason.fix[0]) else None,
+            "fix": address(*reason.fix) if reason.fix and _opens(reason.fix[0]) and first else None,
             "fix_label": reason.fix_label,
         }
-        for reason in blocked
+        for reason, first in _firsts(blocked)
     ]
+
+
+def _firsts(blocked: Iterable[Blocked]) -> Iterator[tuple[Blocked, bool]]:
+    """Yield each reason, and whether it is the first one that leads where it leads: one button opens a place."""
+    seen: list[Any] = []
+    for reason in blocked:
+        to = (reason.fix, reason.fix_label)
+        yield reason, to not in seen
+        seen.append(to)
 
 
 def _opens(endpoint: str) -> bool:
@@ -189,8 +207,8 @@ def seal(content_hash: str) -> str:
     return " ".join(content_hash[start : start + 4] for start in range(0, 12, 4))
 
 
-def _meaning(signature: Signature, *, present: bool) -> str:
-    label = Meaning(signature.meaning).label
+def _meaning(record: Record, signature: Signature, *, present: bool) -> str:
+    label = sentence(record, Meaning(signature.meaning))
     return label if present else f"{label} (covers an earlier version only: amended since)"
 
 

@@ -41,6 +41,7 @@ from clinic.pages import (
     zone,
 )
 from clinic.records import Entry, Meaning, Record
+from clinic.signatures import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -162,7 +163,7 @@ def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str,
         "others": [_whole(other) for other in others],
         "listed": place.listed,
         "ticked": [other.id for other in others] if beforehand else request.form.getlist("also"),
-        "meaning": place.meaning(record, me()).label,
+        "meaning": sentence(record, place.meaning(record, me())),
         "seal": record_display.seal(record.content_hash),
         "version": sent_version(read_version(record, _covers(record))),
         "url": address(),

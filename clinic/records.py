@@ -229,9 +229,9 @@ class Entry(RecordContent, Model):
         changes |= facts or {}
         if not reason.strip():
             raise RuleBroken("Give a reason for the correction. It is kept with the old value.", rule=70)
-        old = {name: getattr(self, name) for name in changes}
-        differing = {name: value for name, value in changes.items() if old[name] != value}
-        changed = {name: [self._written(name, old[name]), ledger_value(value)] for name, value in differing.items()}
+        parts, old = dict(known or {}), {name: (getattr(self, name), self.precision_of(name)) for name in changes}
+        differing = {name: to for name, to in changes.items() if old[name] != (to, parts.get(name, old[name][1]))}
+        changed = {name: [self._written(name, old[name][0]), ledger_value(value)] for name, value in differing.items()}
         if not changed:
             raise RuleBroken("Nothing was changed, so nothing was amended.")
         with unflushed(self):
@@ -241,8 +241,8 @@ class Entry(RecordContent, Model):
             if any(_said_before(one, name, now) for one in self.amendments for name, (_old, now) in changed.items()):
                 self.confirmed = {**self.confirmed, f"amendment {len(self.amendments) + 1}": reason.strip()}
             left = {name: part for name, part in (self.precision or {}).items() if name not in changed}
-            self.precision = left | dict(known or {}) or None
-            for name in changed.keys() & dict(known or {}).keys():
+            self.precision = {name: part for name, part in (left | parts).items() if part} or None
+            for name in changed.keys() & parts.keys():
                 changed[name][1] = self._written(name, changes[name])
             self.check(at=at)
         amendment = Amendment(

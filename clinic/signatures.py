@@ -35,6 +35,12 @@ class Meaning(StrEnum):
         }[self.value]
 
 
+def sentence(record: Any, meaning: Meaning) -> str:
+    """Return what a signature under a record says; a decision has a sentence of its own (`sentences`)."""
+    own: dict[Meaning, str] = getattr(record, "sentences", {})
+    return own.get(meaning) or meaning.label
+
+
 class Signature(Model):
     """One person's signature under one content of one record."""
 

@@ -142,12 +142,19 @@ def days(number: int) -> str:
     return "1 day" if number == 1 else f"{number} days"
 
 
+def years(number: int, year: str = " years", month: str = " months") -> str:
+    """Return a number of days, two years or more, in full years and months: 4 years 11 months."""
+    whole, rest = divmod(number, 365)
+    months = min(rest * 12 // 365, 11)
+    return f"{whole}{year}" + (f" {months}{month[:-1] if months == 1 and len(month) > 3 else month}" if months else "")
+
+
 def duration(span: timedelta) -> str:
-    """Return a length of time, however it is directed: 14 min, 2 h 14 min, 3 days, 4 years."""
+    """Return a length of time, however it is directed: 14 min, 2 h 14 min, 3 days, 4 years 11 months."""
     minutes = int(abs(span).total_seconds() // 60)
     whole = minutes // 1440
     if whole >= 730:
-        return f"{whole // 365} years"
+        return years(whole)
     if whole >= 2:
         return days(whole)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from clinic.paging import page
 from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -40,21 +39,6 @@ def newest(session: Session, where: list[Any], before: str, entry: Any = LedgerE
         session, select(*entry.__table__.columns).where(*where), order=(entry.number,), place=place,
         descending=True, size=PAGE, mark=lambda row: str(row.number),
     )  # fmt: skip
-
-
-def day_asked(sent: Mapping[str, str], name: str = "day") -> tuple[str, dict[str, str]]:
-    """Return the day of a filter, as ISO 8601 where it is one, and what stands in its three boxes.
-
-    An address may also hold it whole (``name``); what is no date is returned as it was sent.
-    """
-    whole = sent.get(name, "").strip()[:40]
-    parts = {part: sent.get(f"{name}-{part}", "").strip()[:10] for part in ("d", "m", "y")}
-    if not whole and any(parts.values()):
-        whole = "-".join(part.rjust(width, "0") for part, width in ((parts["y"], 4), (parts["m"], 2), (parts["d"], 2)))
-    with suppress(ValueError):
-        found = date.fromisoformat(whole)
-        parts = {"d": str(found.day), "m": str(found.month), "y": str(found.year)}
-    return whole, parts
 
 
 def conditions(user: User, asked: dict[str, str], kinds: dict[str, str], notes: list[str]) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import wording
 from clinic.fields import fields_of
 from clinic.ledger.verify import State, models
+from clinic.record_display import by_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +102,9 @@ def _changes(model: type[Model], before: State, after: State, people: Mapping[st
             yield _label(name), "", "reset, never shown"
             continue
         fact = declared.get(name)
-        old, new = (_said(fact, state.get(name), people, zone) for state in (before, after))
+        told = (state.get(name) for state in (before, after))
+        told = (by_label(value, declared) if name == "confirmed" else value for value in told)
+        old, new = (_said(fact, value, people, zone) for value in told)
         if old or new:
             yield fact.label if fact else _label(name), old or "nothing", new or "nothing"
 

@@ -12,6 +12,7 @@ from clinic.access import Role, allow
 from clinic.accounts.models import User
 from clinic.audit import filters
 from clinic.audit.sentences import nouns, tell
+from clinic.day_filter import day_asked
 from clinic.extensions import db
 from clinic.ledger.models import LedgerHead, ReadEntry
 from clinic.pages import Answer, me, zone
@@ -31,7 +32,7 @@ def _asked(*names: str) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]
     """
     sent = {**request.args, **searches.asked(me().id)}
     asked = {name: sent.get(name, "").strip()[:40] for name in names}
-    asked["day"], day_parts = filters.day_asked(sent)
+    asked["day"], day_parts = day_asked(sent)
     return asked, day_parts, searches.place() or {name: text for name, text in asked.items() if text}
 
 

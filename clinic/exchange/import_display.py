@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import url_for
 from sqlalchemy import select
@@ -23,10 +23,30 @@ PAGES = {
 """Where a record has a page of its own, by the letters of its id."""
 
 
-def links(rows: list[Any], batch: ImportBatch) -> list[tuple[int, list[tuple[str, str, str]]]]:
-    """Return the number of each row with the records that it became: id, name, address."""
+class RowRecords(NamedTuple):
+    """The records that one row became. ``people`` and the rest by kind, each record as id, name and address."""
+
+    row: int
+    people: list[tuple[str, str, str]]
+    kinds: list[tuple[str, list[tuple[str, str, str]]]]
+
+    @property
+    def others(self) -> int:
+        """How many records there are beside the people."""
+        return sum(len(some) for _, some in self.kinds)
+
+
+def links(rows: list[Any], batch: ImportBatch) -> list[RowRecords]:
+    """Return each row with the records that it became."""
     names = _names([said for one in rows for said in one.records])
-    return [(one.row, [(said, names[said], _page_of(said, batch)) for said in one.records]) for one in rows]
+    found = []
+    for one in rows:
+        people, kinds = list[tuple[str, str, str]](), dict[str, list[tuple[str, str, str]]]()
+        for said in one.records:
+            record = said, names[said], _page_of(said, batch)
+            (people if said.startswith(Patient.KIND) else kinds.setdefault(names[said], [])).append(record)
+        found.append(RowRecords(one.row, people, list(kinds.items())))
+    return found
 
 
 def _names(ids: list[str]) -> dict[str, str]:

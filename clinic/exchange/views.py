@@ -14,8 +14,9 @@ from werkzeug.wsgi import FileWrapper
 
 from clinic import clock, read_log
 from clinic.access import CLINICAL, allow, keep_to_site
+from clinic.day_filter import day_asked
 from clinic.exchange import exporting
-from clinic.exchange.datasets import datasets
+from clinic.exchange.datasets import Dataset, datasets
 from clinic.exchange.exporting import FORMATS, Choice
 from clinic.extensions import db
 from clinic.pages import Answer, me, zone
@@ -26,14 +27,17 @@ RESEARCH = {
     "people": {"research": True, "named": False},
 }
 """What asks for the copy without names, and what for the one with them; anything else is refused, not guessed."""
-KEPT = frozenset({"from", "to", "research"})
-"""What the links of the page keep of the choice."""
+ENDS = ("from", "to")
+BOXES = frozenset({*ENDS, *(f"{end}-{part}" for end in ENDS for part in "dmy")})
+"""The boxes of the first and the last day; an address may also hold each day whole."""
+FOUND_BY = "q"
+"""What the page looks for in the titles of the data sets."""
 bp = Blueprint("exchange", __name__, template_folder="templates")
 
 
 def _asked() -> tuple[Choice, str]:
     """Return what is taken out, as the address says, and what is wrong with its period; then it has no period."""
-    unknown = set(request.args) - {"from", "to", *RESEARCH}
+    unknown = set(request.args) - {*BOXES, *RESEARCH, *({FOUND_BY} if request.endpoint == "exchange.index" else ())}
     if unknown:
         abort(422, f"“{min(unknown):.40}” is not a choice of an export. Choose from, to or research=1.")
     said = {name: request.args[name].casefold() for name in RESEARCH if request.args.get(name)}
@@ -41,7 +45,7 @@ def _asked() -> tuple[Choice, str]:
         if value not in RESEARCH[name]:
             abort(422, f"{name} is “{value:.40}”. Write {name}={next(iter(RESEARCH[name]))} for a copy without names.")
     research = any(RESEARCH[name][value] for name, value in said.items())
-    since, until, wrong = exporting.read_period(request.args.get("from", ""), request.args.get("to", ""))
+    since, until, wrong = exporting.read_period(*(day_asked(request.args, end)[0] for end in ENDS))
     choice = Choice(
         site_id=me().site_id,
         since=since,
@@ -59,21 +63,29 @@ def _asked() -> tuple[Choice, str]:
 def index() -> Answer:
     """List the data sets with how many rows each has, and the ways to take them out."""
     choice, wrong = _asked()
-    told = {key: value for key, value in request.args.items() if value and key in KEPT and not wrong}
-    asked = f"?{urlencode(told)}" if told else ""
-    rows = [
-        (
-            dataset,
-            exporting.count(db.session(), dataset, choice),
-            len(dataset.chosen(research=choice.research)),
-            [(form, f"{url_for('exchange.download', name=dataset.name, form=form)}{asked}") for form in FORMATS],
-        )
-        for dataset in sorted(datasets().values(), key=lambda one: one.title.casefold())
-    ]
+    days = dict(zip(ENDS, (choice.since, choice.until), strict=True))
+    told = {end: str(day) for end, day in days.items() if day} | ({"research": "1"} if choice.research else {})
+    looked_for = request.args.get(FOUND_BY, "").strip()[:60]
+    rows = [_row(one, choice, f"?{urlencode(told)}" if told else "") for one in _titled(looked_for)]
     page = render_template(
-        "exchange/index.html", rows=rows, choice=choice, site=me().site, most=exporting.COUNTED, wrong=wrong
-    )
+        "exchange/index.html", rows=rows, choice=choice, site=me().site, most=exporting.COUNTED, wrong=wrong,
+        days={end: day_asked(request.args, end)[1] for end in ENDS}, looked_for=looked_for, count=len(datasets()),
+    )  # fmt: skip
     return (page, 422) if wrong else page
+
+
+def _titled(words: str) -> list[Dataset]:
+    """Return the data sets that have all of some words in their title, by title."""
+    wanted = words.casefold().split()
+    every = sorted(datasets().values(), key=lambda one: one.title.casefold())
+    return [one for one in every if all(word in one.title.casefold() for word in wanted)]
+
+
+def _row(dataset: Dataset, choice: Choice, asked: str) -> tuple[Dataset, int, int, list[tuple[str, str]]]:
+    """Return a data set with how many rows and columns it has, and the address of each format."""
+    links = [(form, f"{url_for('exchange.download', name=dataset.name, form=form)}{asked}") for form in FORMATS]
+    columns = len(dataset.chosen(research=choice.research))
+    return dataset, exporting.count(db.session(), dataset, choice), columns, links
 
 
 @bp.get("/exports/dictionary.csv")

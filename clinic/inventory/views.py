@@ -12,7 +12,7 @@ from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around, of_course
 from clinic.extensions import db
 from clinic.fields import plain
-from clinic.inventory import custody, genealogy, lookback, product_search
+from clinic.inventory import cold_words, custody, genealogy, lookback, product_search
 from clinic.inventory.forms import AssignForm, ColdForm, UnassignForm, courses_for, movement_form
 from clinic.pages import (
     Answer,
@@ -375,6 +375,8 @@ def unassign(product_id: str) -> Answer:
 def cold(product_id: str) -> Answer:
     """Record whether a container that came in is fresh, or when it was frozen (rules 50, 54)."""
     product = get_or_404(Product, product_id)
+    if not may_tell_cold(product):
+        return cold_words.already(product, product_url(product), patient_banner(product))
     form = form_of(ColdForm, rests_on=product)
     if form.validate_on_submit():
         refuse_stale(product)
@@ -383,11 +385,6 @@ def cold(product_id: str) -> Answer:
             record_cold(product, form.moment(), known, by=me(), at=clock.now(), reason=why)
             return commit_and_redirect(product_url(product), "Saved. A second person confirms it.")
     return form_page(
-        form,
-        heading=f"Fresh or frozen: {product.name} {product.division or ''}".strip(),
-        lede=COLD_UNKNOWN if cold_unknown(product) else "What was recorded is corrected; the old entry stays visible.",
-        save_label="Save",
-        back_url=product_url(product),
-        patient=patient_banner(product),
-        after="The product is on hold until a second person confirms it. What was frozen is thawed before it is given.",
-    )
+        form, heading=cold_words.heading(product), lede=cold_words.lede(product), save_label="Save",
+        back_url=product_url(product), patient=patient_banner(product), after=cold_words.AFTER,
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from clinic.pathway.worklist_lines import LATER, NOW, Order
 from clinic.products.models import OF_WHAT_IS_GIVEN, Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
 from clinic.release.product_state import failing
+from clinic.signatures import sentence
 from clinic.steps import State
 from clinic.templating import units
 from clinic.treatments.models import ASA, RELATIONS
@@ -153,7 +154,7 @@ def signatures(records: CourseRecords, zone: str) -> list[tuple[str, str, str]]:
     return [
         (
             f"{row.printed_name}, {row.role}",
-            f"{record.NOUN}: {row.meaning.label}"
+            f"{record.NOUN}: {sentence(record, row.meaning)}"
             + ("" if row.content_hash == record.content_hash else " (earlier version)"),
             f"{wording.moment(row.signed_at, zone)} · {record_display.seal(row.content_hash)}",
         )

@@ -13,7 +13,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from markupsafe import Markup
 from sqlalchemy import Integer, bindparam, func, select
 
 from clinic import clock, wording
@@ -21,14 +20,12 @@ from clinic.access import Role, may
 from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.administration.step import STOP
 from clinic.consent.step import WITHDRAWN
-from clinic.followup.reporting import act
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import ONLY, CourseLine, ProductLine
 from clinic.model import UTCDateTime, unindexed
 from clinic.pathway.worklist_lines import (
     LATER,
     NEAR,
-    NEAR_DAYS,
     NOW,
     PERSON,
     SHOWN,
@@ -39,8 +36,10 @@ from clinic.pathway.worklist_lines import (
     Order,
     Wanted,
     conditions,
+    person,
     unresolved,
 )
+from clinic.pathway.worklist_reports import reporting
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.release.product_state import ProductState
@@ -79,6 +78,16 @@ class Part:
     rows: list[dict[str, Any]]
     total: int
 
+    @property
+    def now(self) -> bool:
+        """Whether cells or a patient cannot wait: such a row comes before everything else on the page."""
+        return any(row["now"] for row in self.rows)
+
+    @property
+    def tells_mine(self) -> bool:
+        """Whether a mark on one's own patients tells them apart: not where most of the rows are theirs."""
+        return 2 * sum(row["mine"] for row in self.rows) <= len(self.rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
@@ -102,7 +111,7 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     over = left < timedelta()
     size = abs(left)
     if size >= timedelta(days=730):
-        figure = f"{size.days // 365} years"
+        figure = wording.years(size.days, " y", " mo")
     elif size >= timedelta(days=2):
         figure = f"{abs((clock.day(due, zone) - clock.day(at, zone)).days)} days"
     elif size >= timedelta(days=1):
@@ -119,14 +128,6 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
         word="",
         due=None if over or left > SOON else due,
     )
-
-
-def person(line: dict[str, Any] | Any) -> Markup:
-    """Return whom a line is about, by two identifiers: family and given name, record number on one line."""
-    row = line if isinstance(line, dict) else line._asdict()
-    name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
-    number = Markup('<span class="c-nowrap">{}</span>').format(row["record_number"]) if row["record_number"] else ""
-    return Markup(" · ").join(part for part in (name, number) if part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +175,9 @@ def board(  # noqa: PLR0913 - each narrows what is read
         "only_person": f"% {only.person} %",
     }  # fmt: skip
     parts = Lines(session, user.site_id, order).parts(given=given, limit=limit, wanted={
-        "mine": Wanted(condition=fits["mine"], keep=lambda line: mine_too(line) and kept(line)),
+        "mine": Wanted(
+            condition=fits["mine"], keep=lambda line: mine_too(line) and line["since"] is None and kept(line)
+        ),
         "others": Wanted(condition=fits["others"], keep=lambda line: not mine_too(line) and kept(line)),
         "risk": Wanted(
             condition=fits["risk"],
@@ -195,7 +198,7 @@ def board(  # noqa: PLR0913 - each narrows what is read
         **shown,
         products=ending(session, user.site_id, at, zone, limit - SHOWN + BESIDE),
         late=late([parts["risk"], parts["late"]], at, zone, role, limit),
-        clocks=reporting(*parts["clocks"], at, zone, role),
+        clocks=Part(rows=reporting(parts["clocks"][0], at, zone, role), total=parts["clocks"][1]),
     )
 
 
@@ -250,47 +253,6 @@ def late(parts: list[tuple[list[Group], int]], at: datetime, zone: str, role: Ro
     return Part(rows=rows, total=sum(total for _groups, total in parts))
 
 
-def reporting(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:
-    """Return the serious events whose reporting clock runs, with its days as boxes (rule 67)."""
-    on = clock.day(at, zone)
-    rows = []
-    for (line,) in found:
-        due, since = clock.day(line["due_at"], zone), clock.day(line["since"], zone)
-        left, days = (due - on).days, (due - since).days
-        rows.append(
-            {
-                "patient": person(line), **act((line["endpoint"], line["target"]), role, "Open the event"),
-                **_of_report(line, days), "url": url_for("events.show", event_id=line["target"]["event_id"]),
-                "due": due, "of": days,
-                "gone": min(max((on - since).days, 0), days), "days": abs(left), "over": left < 0,
-                "urgent": left <= NEAR_DAYS,
-            }
-        )  # fmt: skip
-    return Part(rows=rows, total=total)
-
-
-STANDING = {
-    ", unexpected: day ": "Serious, unexpected, suspected",
-    ", not assessed by a physician yet: day ": "Not assessed, counts as serious and related until a physician decides",
-    ", a correction is not confirmed: day ": "A correction is not confirmed",
-    ": day ": "Report due",
-}
-"""What `clinic.followup.step` says of an event with a report due, and how Today says it."""
-
-
-def _of_report(line: dict[str, Any], days: int) -> dict[str, str]:
-    """Return title and reason of a running clock: of the report itself, or of somebody else who must be told."""
-    counted = f"{days} calendar day{'' if days == 1 else 's'}"
-    if line["title"] == "Send the report":
-        title, said = next(
-            (line["why"].partition(end)[0], said) for end, said in STANDING.items() if end in line["why"]
-        )
-        return {"title": title, "why": f"{said}: {counted}"}
-    event, _dot, because = line["why"].partition(" · ")
-    why = f"{because.rstrip('.')}: {counted}"
-    return {"title": f"{line['title']}: {event}", "why": why, "label": "Record it"}
-
-
 def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
     """Return one row: the most urgent task of a patient in a step, and what else is open there."""
     line, rest, role = group[0], group[1:], user.role
@@ -311,6 +273,7 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
         "danger": line["danger"],
         "failing": line["failing"],
         "mine": f" {user.id} " in line["people"],
+        "now": rank <= NOW,
         "later": rank == LATER,
     }
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
 from sqlalchemy import (
     Integer,
     String,
@@ -169,9 +170,19 @@ SHOWN_COLUMNS = (
     CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger, CourseLine.people,
     CourseLine.failing,
 )  # fmt: skip
+
+
+def person(line: dict[str, Any] | Any) -> Markup:
+    """Return whom a line is about, by two identifiers: family and given name, record number on one line."""
+    row = line if isinstance(line, dict) else line._asdict()
+    name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
+    number = Markup('<span class="c-nowrap">{}</span>').format(row["record_number"]) if row["record_number"] else ""
+    return Markup(" · ").join(part for part in (name, number) if part)
+
+
 LONG_OVER = timedelta(days=1)
 """What was due longer ago waits with today's other tasks: it no longer goes before cells whose hours run out."""
-WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
+WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started", "expired")
 """Words of a moment that is no deadline: since then something waits."""
 RUNNING = ("started", "end before", "due")
 """Words of cells that run, and of vital signs that are due."""
@@ -258,7 +269,7 @@ def conditions(*, by_step: bool, by_person: bool) -> dict[str, Any]:
     shown_all_the_same = or_(and_(*only), urgent(), CourseLine.danger.is_(True)) if only else true()
     risk = unresolved()
     return {
-        "mine": and_(own, shown_all_the_same),
+        "mine": and_(own, CourseLine.since.is_(None), shown_all_the_same),  # reports that run are in red
         "others": and_(~own, shown_all_the_same),
         "risk": and_(CourseLine.title == OVERDUE, CourseLine.patient_id.in_(risk), *only),
         "late": and_(CourseLine.title == OVERDUE, CourseLine.patient_id.not_in(risk), *only),

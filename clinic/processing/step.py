@@ -219,7 +219,11 @@ def _lost(records: CourseRecords, product: Product) -> Action:
     """Return that starting cells expired before anybody processed them: quality rejects them (rule 50)."""
     why = f"{expired_words(product, records.zone)} Nobody processed it in time."
     to = ("release.release", {"product_id": product.id})
-    return Action(title="Decide on the expired cells", why=why, who=(Role.QUALITY,), to=to, danger=True)
+    since = None if product.end_known else product.end
+    return Action(
+        title="Decide on the expired cells", why=why, who=(Role.QUALITY,), to=to, danger=True,
+        due_at=since, due_words="expired",
+    )  # fmt: skip
 
 
 def _open(records: CourseRecords, run: ProcessingRun) -> Action:

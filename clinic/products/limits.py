@@ -146,7 +146,7 @@ def limit_stated(product: Any, *, since: Window | None = None) -> Window | None:
 
 COLD_UNKNOWN = (
     "Nothing says whether these cells are fresh or were frozen. Record on the product when they were frozen, or that "
-    "they never were; what was frozen is thawed then, and its time after thaw counts."
+    "they never were. Frozen cells must be thawed before use, and their time after thaw counts."
 )
 
 
@@ -212,8 +212,7 @@ def record_cold(  # noqa: PLR0913 - the act and who answers for it
         began = window_in(product, "collected_at") or product.aged_from
         if began is not None and window(frozen_at, known, product.zone).last < began.first:
             raise RuleBroken(Problem("Frozen at: before the cells were collected", COLD, rule=69))
-    part = {COLD: known} if known else None
-    product.amend({COLD: frozen_at, "confirmed": said}, part, by=by, at=at, reason=reason)
+    product.amend({COLD: frozen_at, "confirmed": said}, {COLD: known}, by=by, at=at, reason=reason)
     product.keep_to_expiry(anew=by_rule)
     for settle in product.when_times_change:
         settle(product)

@@ -20,6 +20,7 @@ from clinic.products.models import Product
 from clinic.products.reasons import ever_said, of_one_container
 from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
+from clinic.release.decision_words import SIGNED_AS
 from clinic.release.evidence import basis, before_the_end, beside, outdated
 from clinic.release.kin import SPEAKS, Speaker, against_by_kin
 from clinic.release.points import (
@@ -68,7 +69,7 @@ class Release(Record):
         long=True,
         conditional=True,
         section="Decision",
-        hint="Required for a hold, rejection, acceptance, condition or exception",
+        hint="Required for every decision except “Released: conforms”",
     )
     requested_by_id: Mapped[str | None] = field(
         "Physician requesting exceptional release",
@@ -167,6 +168,11 @@ class Release(Record):
         if by.id == self.requested_by_id:
             return Meaning.APPROVAL
         return Meaning.RELEASE if self.releases and by.id != self.told_id else Meaning.REVIEW
+
+    @property
+    def sentences(self) -> dict[Meaning, str]:
+        """What a signature under this decision says, where it says more than its meaning does."""
+        return {Meaning.REVIEW: said} if (said := SIGNED_AS.get(self.decision or "")) else {}
 
     @property
     def release_signatures(self) -> list[Signature]:

@@ -40,8 +40,14 @@ class Line:
     def opened(self) -> bool:
         """Whether finding, method and reason are shown: one of them is filled in or wrong, or a finding is expected."""
         outcome = self.boxes["outcome"].text if "outcome" in self.boxes else ""
-        more = (self.boxes[name] for name in ("why", "finding", "method"))
+        more = [self.boxes[name] for name in ("finding", "method")] + ([] if self.asks else [self.boxes["why"]])
         return outcome in self.explained_by or any(box.text or box.errors for box in more)
+
+    @property
+    def asks(self) -> list[str]:
+        """What is asked about an unusual value; it is answered under the row, by a reason or another value."""
+        why = self.boxes["why"]
+        return [said.removeprefix(f"{why.label.text}: ") for said in why.errors]
 
 
 class Worksheet(RecordForm):

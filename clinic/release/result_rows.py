@@ -29,11 +29,11 @@ URGENT, SOON = timedelta(minutes=30), timedelta(hours=4)
 
 
 def span(length: timedelta) -> str:
-    """Return a length of time as it is said: “12 min”, “3 h 12 min”, “4 d 2 h”, “3 y”."""
+    """Return a length of time as it is said: “12 min”, “3 h 12 min”, “4 d 2 h”, “4 y 11 mo”."""
     minutes = int(abs(length).total_seconds() // 60)
     days, hours = minutes // 1440, minutes // 60 % 24
     if days >= 730:
-        return f"{days // 365} y"
+        return wording.years(days, " y", " mo")
     if days >= 60:
         return f"{days} d"
     if days >= 2:

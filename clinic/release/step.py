@@ -266,7 +266,9 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     back = [move for move in product.movements if move.unauthorized and not move.damage]
     if back and reasons == [back[-1].unauthorized]:
         title, to = "Authorize the returned product", ("record_pages.signature", {"record_id": back[-1].id})
-    return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.end)]
+    return [
+        Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.end, due_words="use before")
+    ]
 
 
 def corrected(records: CourseRecords, product: Product) -> list[Action]:

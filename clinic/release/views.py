@@ -16,7 +16,7 @@ from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
-from clinic.release import signing
+from clinic.release import decision_words, signing
 from clinic.release.carried import judged_results
 from clinic.release.decision_form import decision_form, settled
 from clinic.release.decision_rows import decision_rows
@@ -202,8 +202,9 @@ def decide_on(product_id: str) -> Answer:
             _admit(product, facts["decision"], at)
             made = decide(product, product.judged_under, by=me(), at=at, **facts)
             db.session.add(made)
-            done = "Decision saved. A release takes effect once it is signed."
-            return commit_and_redirect(url_for("record_pages.signature", record_id=made.id), done)
+            return commit_and_redirect(
+                url_for("record_pages.signature", record_id=made.id), decision_words.saved(made.decision)
+            )
     return render_template("release/release.html", **_bench(product, form)), 422
 
 

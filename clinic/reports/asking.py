@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from clinic import wording
-from clinic.audit.filters import day_asked
+from clinic.day_filter import day_asked
 from clinic.protocols.models import CODE
 from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
 from clinic.reports.periods import SPANS, days_of
@@ -25,7 +25,9 @@ SPAN = "period"
 LONGEST = 200
 """Characters of what a reader types."""
 PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
-PLACES = {"row", "column", "page"}
+PARTS = ("part", "part-changed", "part-records", "part-then")
+"""Which part of a long table a page shows: of a report, and of the three tables of a report of the past."""
+PLACES = {"row", "column", "page", *PARTS}
 """What an address of records says besides."""
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CAME, WENT, CHANGED = "Counted today only", "Counted then only", "Counted both times, and changed"
 ACTS = {"insert": "recorded", "update": "changed", "delete": "removed"}
-MOST_ENTRIES = 6
-"""Entries that are named beside one record."""
+MOST_ACTS = 3
+"""Acts that are named beside one record, each with its first entry."""
 
 
 class Moved(NamedTuple):
@@ -103,12 +103,18 @@ def movers(session: Session, then: Result, now: Result, some: list[Moved], past:
 
 
 def _mover(id_: str, how: str, about: list[Later]) -> Mover:
-    entries = sorted(
-        (number, f"entry {number}: {nouns().get(one.table, one.table)} {ACTS.get(act, act)}")
-        for one in about
-        for number, act in zip(one.numbers, one.acts, strict=True)
-    )
-    return Mover(id_, how, tuple(words for _, words in entries[:MOST_ENTRIES]), max(0, len(entries) - MOST_ENTRIES))
+    """Return a record with what was done since, each act once with its first entry: “Harvest recorded (entry 12)”."""
+    acts: dict[str, list[int]] = defaultdict(list)
+    for one in about:
+        for number, act in zip(one.numbers, one.acts, strict=True):
+            acts[f"{nouns().get(one.table, one.table)} {ACTS.get(act, act)}"].append(number)
+    told = [_said(words, sorted(numbers)) for words, numbers in sorted(acts.items(), key=lambda one: min(one[1]))]
+    return Mover(id_, how, tuple(told[:MOST_ACTS]), max(0, len(told) - MOST_ACTS))
+
+
+def _said(words: str, numbers: list[int]) -> str:
+    more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return f"{words[:1].upper()}{words[1:]} (entry {numbers[0]}{more})"
 
 
 def _about(session: Session, ids: Iterable[str], past: Past) -> dict[str, list[Later]]:

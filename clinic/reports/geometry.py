@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil, floor, log10
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from clinic.reports.control import Control
 
-WIDTH = 1180
+WIDTH = 780
+"""So wide that a tablet held upright shows the whole chart, its text still 12 px high; wider screens enlarge it."""
+LABELS, LETTERS = 250.0, 36
+"""Room at the left for the label of a row, and how many letters of it fit on a line there."""
 CURVES, SEGMENTS = ("k1", "k2", "k3", "k4", "k5", "k6"), ("s1", "s2", "s3", "s4", "s5", "s6")
 BANDS, NAMES = ("band1", "band2", "band3"), ("t1", "t2", "t3", "t4", "t5", "t6")
 SERIES = len(CURVES)
@@ -159,13 +163,13 @@ def curves(  # noqa: PLR0913 - what a chart consists of
     ``start``: the share at day 0, 1 or 0. ``gone``: the heading of the numbers below, such as “Still at risk”.
     """
     last = most or max((curve.last for curve in found), default=1) or 1
-    left, right, top, bottom = 230.0, 900.0, 24.0, 330.0
+    left, right, top, bottom = 60.0, 520.0, 24.0, 330.0
     x, y = Scale(0, last, left, right), Scale(0, 1, bottom, top)
     lines, texts = _y_axis(Scale(0, 100, bottom, top), left, right, [0, 25, 50, 75, 100], " %")
     marks = day_ticks(last)
     for mark in marks:
         lines.append(Line("axis", x.at(mark), bottom, x.at(mark), bottom + 6))
-        texts.append(Text("s m", x.at(mark), bottom + 23, f"{unit} {plain(mark)}"))
+        texts.append(Text("s m", x.at(mark), bottom + 23, plain(mark) if mark else f"{unit} 0"))
     lines.append(Line("axis", left, bottom, right, bottom))
     paths, key = [], []
     ends: list[tuple[float, int, str]] = []
@@ -178,16 +182,16 @@ def curves(  # noqa: PLR0913 - what a chart consists of
         key.append((CURVES[number], f"{curve.label}, n = {len(curve.times)}"))
         share = curve.points[-1][1] if curve.points else start
         ends.append((y.at(share), number, f"{round(100 * share)} % {curve.label}"))
-        row = bottom + 68 + 20 * place
-        texts.append(Text(NAMES[number], 0, row, _short(curve.label, 28)))
+        row = bottom + 70 + 40 * place
+        texts.append(Text(NAMES[number], 0, row, curve.label))
         for mark in marks:
-            texts.append(Text("m", x.at(mark), row, str(sum(time >= mark for time in curve.times))))
-    texts += [Text(NAMES[number], right + 10, at, _short(words, 38)) for at, number, words in _apart(ends)]
+            texts.append(Text("m", x.at(mark), row + 18, str(sum(time >= mark for time in curve.times))))
+    texts += [Text(NAMES[number], right + 10, at, _short(words, LETTERS - 3)) for at, number, words in _apart(ends)]
     return Drawing(
         id=id_,
         title=title,
         says=says,
-        height=bottom + 68 + 20 * len(found),
+        height=bottom + 58 + 40 * len(found),
         lines=lines,
         paths=paths,
         texts=texts,
@@ -221,6 +225,20 @@ def _short(words: str, most: int) -> str:
     return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
 
 
+def _label(words: str, at: float) -> list[Text]:
+    """Return the label of a row whose middle is at a height: on one line, or on two where it is long."""
+    lines = wrap(words, LETTERS) or [""]
+    if len(lines) > 1:
+        lines = [lines[0], _short(" ".join(lines[1:]), LETTERS)]
+    first = at + 5 - 8 * (len(lines) - 1)
+    return [Text("e", LABELS - 10, first + 16 * place, line) for place, line in enumerate(lines)]
+
+
+def _beside(said: Sequence[str], letter: float) -> float:
+    """Return where the rows' scale ends, so that the words after it fit; a letter is so many units wide."""
+    return min(640.0, WIDTH - 20 - letter * max(map(len, said), default=0))
+
+
 def _apart(ends: list[tuple[float, int, str]], least: float = 18) -> list[tuple[float, int, str]]:
     """Return labels of line ends moved apart, so that none hides another."""
     found: list[tuple[float, int, str]] = []
@@ -242,8 +260,7 @@ def bars(  # noqa: PLR0913 - what a chart consists of
     id_: str, title: str, says: str, found: Sequence[Bar], *, series: Sequence[str], caption: str = ""
 ) -> Drawing:
     """Return horizontal bars from zero, stacked where they have several parts."""
-    words = max((len(bar.said) for bar in found), default=0)
-    left, right, row, top = 330.0, min(1000.0, WIDTH - 20 - 7.6 * words), 32, 12.0
+    left, right, row, top = LABELS, _beside([bar.said for bar in found], 7.6), 36, 12.0
     longest = max((sum(bar.parts) for bar in found), default=0) or 1
     x = Scale(0, longest, left, right)
     bottom = top + row * len(found)
@@ -253,8 +270,8 @@ def bars(  # noqa: PLR0913 - what a chart consists of
     lines.append(Line("axis", left, top - 6, left, bottom))
     rects = []
     for place, bar in enumerate(found):
-        at, sum_ = top + row * place + 4, 0.0
-        texts.append(Text("e", left - 10, at + 17, _short(bar.label, 46)))
+        at, sum_ = top + row * place + 6, 0.0
+        texts += _label(bar.label, at + 12)
         for number, part in enumerate(bar.parts):
             if part > 0:
                 begin = x.at(sum_)
@@ -298,7 +315,7 @@ def intervals(  # noqa: PLR0913 - what a chart consists of
     ends: tuple[float, float] | None = None,
 ) -> Drawing:
     """Return estimates with intervals, a row each. ``marks``: class, value and words of lines to compare with."""
-    left, right, row, top = 330.0, 940.0, 32, 48.0 if len(marks) > 1 else 34.0
+    left, right, row, top = LABELS, _beside([one.said for one in found], 6.6), 36, 48.0 if len(marks) > 1 else 34.0
     known = [v for one in found for v in (one.value, one.low, one.high) if v is not None and abs(v) != float("inf")]
     known += [value for _kind, value, _words in marks]
     low, high = ends or (min([0.0, *known]), max([0.0, *known]))
@@ -312,13 +329,13 @@ def intervals(  # noqa: PLR0913 - what a chart consists of
     texts = [Text("s m", x.at(mark), bottom + 18, f"{plain(mark)}{unit}") for mark in shown]
     lines += [Line(kind, x.at(value), top - 10, x.at(value), bottom) for kind, value, _words in marks]
     texts += [
-        Text("s m", x.at(value), top - 16 - 14 * (place % 2), words)
+        Text("s m", min(x.at(value), WIDTH - 3.3 * len(words)), top - 16 - 14 * (place % 2), words)
         for place, (_kind, value, words) in enumerate(marks)
     ]
     dots = []
     for place, one in enumerate(found):
-        at = top + row * place + 16
-        texts += [Text("e", left - 10, at + 5, _short(one.label, 46)), Text("s", right + 16, at + 5, one.said)]
+        at = top + row * place + 18
+        texts += [*_label(one.label, at), Text("s", right + 16, at + 5, one.said)]
         if one.low is not None and one.high is not None:
             lines.append(Line("span", x.at(one.low), at, x.at(one.high), at))
         if one.value is not None:
@@ -332,7 +349,7 @@ def control(  # noqa: PLR0913 - what a chart consists of
     id_: str, title: str, says: str, chart: Control, labels: Sequence[str], *, unit: str = "", caption: str = ""
 ) -> Drawing:
     """Return a control chart in the order of time; a chart that shifted is drawn as a run chart, without limits."""
-    left, right, top, bottom = 90.0, 1040.0, 20.0, 290.0
+    left, right, top, bottom = 70.0, 660.0, 20.0, 290.0
     ends = [] if chart.shifted else [end for pair in chart.limits for end in pair if end is not None]
     low, high = min([*chart.points, chart.center, *ends]), max([*chart.points, chart.center, *ends])
     room = (high - low) * 0.08 or 1
@@ -362,7 +379,7 @@ def control(  # noqa: PLR0913 - what a chart consists of
     dots = [
         Dot("out" if place in outside else "p1", x.at(place), y.at(point)) for place, point in enumerate(chart.points)
     ]
-    every = max(1, ceil(len(labels) / 8))
+    every = max(1, ceil(len(labels) / 7))
     texts += [Text("s m", x.at(place), bottom + 22, words) for place, words in enumerate(labels) if place % every == 0]
     return Drawing(
         id=id_,

@@ -17,6 +17,7 @@ from clinic.fields import field
 from clinic.model import reference
 from clinic.records import Record
 from clinic.reports.files import as_json
+from clinic.reports.page_columns import told_table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.reports.asking import Asked
     from clinic.reports.files import Made
+    from clinic.reports.page_columns import PageColumn, ToldRow
 
 
 MARK = re.compile(r"[0-9a-f]{12}|[0-9a-f]{32}")
@@ -66,6 +68,11 @@ class KeptReport(Record):
         """What was kept, as the JSON file of the report has it."""
         found: dict[str, Any] = json.loads(self.kept_json)
         return found
+
+    @property
+    def table(self) -> tuple[list[PageColumn], list[ToldRow]]:
+        """Columns and rows of its table on a page."""
+        return told_table(self.told)
 
     @property
     def standing(self) -> str:

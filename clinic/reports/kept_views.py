@@ -34,7 +34,7 @@ REVIEWS = frozenset({Role.QUALITY, Role.DIRECTOR, Role.PHYSICIAN})
 PAGES = record_pages.register_pages(
     KeptReport, show=lambda row: url_for("kept_reports.show", kept_id=row.id), signs=REVIEWS,
     meanings=dict.fromkeys(REVIEWS, Meaning.REVIEW), whole="reports/kept_figures.html",
-    showing=lambda row: {"told": row.told}, signed_as=lambda _row: "Review signed.",
+    showing=lambda row: {"told": row.told, "table": row.table}, signed_as=lambda _row: "Review signed.",
 )  # fmt: skip
 record_pages.register_pages(
     ReportSubmission, show=lambda row: url_for("kept_reports.show", kept_id=row.kept_id), amends=WRITERS

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from clinic import clock, read_log, wording
 from clinic.access import CLINICAL, allow
-from clinic.audit.filters import day_asked
+from clinic.day_filter import day_asked
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.ledger.models import LedgerHead
@@ -24,6 +24,7 @@ from clinic.reports.data import Data
 from clinic.reports.files import as_json
 from clinic.reports.kept import KeptReport, differences
 from clinic.reports.making import make
+from clinic.reports.parts import Part, part
 from clinic.reports.past import MOST_LATER, Past, as_known, entry_at, judge_anew, one_at_a_time
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
     from clinic.reports.report import Report
 
 bp = Blueprint("past_reports", __name__, template_folder="templates")
-MOMENT = ("asof", "asof-d", "asof-m", "asof-y", "kept")
-MOST_SHOWN = 200
-"""Records behind differences that a page shows."""
+BOXES = ("asof", "asof-d", "asof-m", "asof-y")
+MOMENT = (*BOXES, "kept", *asking.PARTS)
 
 
 class Moment(NamedTuple):
@@ -50,7 +50,7 @@ class Moment(NamedTuple):
 @bp.get("/reports/<name>/past")
 @allow(CLINICAL)
 def show(name: str) -> tuple[str, int]:
-    """Show a report as it was known at the end of a day, or when it was kept, and what moved until today."""
+    """Show a report as it was known at the end of a day, or when it was kept, and what changed until today."""
     report = REPORTS.get(name) or abort(404)
     asked, wrong, moment = _asked(report)
     shown = {
@@ -125,6 +125,8 @@ def _moment(wrong: dict[str, str]) -> Moment | None:
     """
     on = asking.day_in("As known on", day_asked(request.args, "asof")[0], wrong, "asof")
     if on is None:
+        if not wrong and any(box in request.args for box in BOXES):
+            wrong["asof"] = "As known on: enter a day that is over."
         return None
     if on >= clock.day(clock.now(), zone()):
         wrong["asof"] = "As known on: enter a day that is over. The report itself is as of now."
@@ -142,23 +144,30 @@ def _made_then(report: Report, asked: Asked, moment: Moment) -> Iterator[tuple[P
 
 
 def _compared(report: Report, asked: Asked, moment: Moment) -> dict[str, Any]:
-    """Return a report then and today, the figures that moved, and the records that moved them."""
+    """Return a report then and today, the figures that changed, and the records behind them."""
     now = make(report, Data(db.session(), asked, zone=zone(), at=clock.now()), me().site)
     with _made_then(report, asked, moment) as (past, then):
         told, result = as_json(then), then.result
         some = moved(result, now.result)
         of = movers(db.session(), result, now.result, some, past)
-    here: dict[str, Any] = request.args.to_dict()
-    rows = {row.id: row for row in behind.listed(db.session(), [one.id for one in of[:MOST_SHOWN]], zone())}
-    read_log.hits(row.patient_id for row in rows.values())
+    here: dict[str, Any] = {key: value for key, value in request.args.items() if key not in asking.PARTS}
     return {
-        "made": then, "now": now, "moved": some, "movers": [(one, rows.get(one.id)) for one in of[:MOST_SHOWN]],
-        "count": len(of), "later": past.rows, "moment": moment, "on": _on(moment),
+        "made": then, "now": now, "moved": part(some, "part-changed", heading="h-moved"),
+        "movers": _with_records(part(of, "part-records", heading="h-movers")),
+        "then": part(result.rows, "part-then", heading="h-then"), "later": past.rows,
+        "moment": moment, "on": _on(moment),
         "entries": _head() - moment.number, "kept": moment.kept,
         "proof": None if moment.kept is None else differences(moment.kept.told, json.loads(told)),
         "now_url": url_for("reports.show", name=report.name, **asked.params(report)),
         "json_url": url_for("past_reports.download", name=report.name, **here),
     }  # fmt: skip
+
+
+def _with_records(some: Part) -> Part:
+    """Return movers, each with its record as a list shows it; None: it was removed since."""
+    rows = {row.id: row for row in behind.listed(db.session(), [one.id for one in some.rows], zone())}
+    read_log.hits(row.patient_id for row in rows.values())
+    return some._replace(rows=[(one, rows.get(one.id)) for one in some.rows])
 
 
 def _on(moment: Moment) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clinic import wording
 from clinic.fields import plain
 from clinic.reports.asking import Option
+from clinic.reports.page_columns import PageColumn, page_columns
 from clinic.reports.statistics import clopper_pearson
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ class Result:
     def all_rows(self) -> list[Row]:
         """The rows with their sum."""
         return [*self.rows, *([self.total] if self.total else [])]
+
+    @property
+    def page_columns(self) -> list[PageColumn]:
+        """The columns of its table on a page."""
+        return page_columns(self.columns)
 
     @property
     def asides(self) -> list[Aside]:

@@ -18,14 +18,15 @@ from clinic.reports.dimensions import DIMENSIONS, FILTERS
 from clinic.reports.files import FORMATS
 from clinic.reports.making import make
 from clinic.reports.paper import as_pdf
+from clinic.reports.parts import part
 
 if TYPE_CHECKING:
     from clinic.reports.asking import Asked
     from clinic.reports.report import Report
 
 bp = Blueprint("reports", __name__, template_folder="templates")
-MOST_ROWS = 500
-"""Rows that the page of a report shows; its files have all of them."""
+ROWS = 50
+"""Rows of a report's table on one page; its files have all of them."""
 
 
 @bp.get("/reports")
@@ -51,7 +52,7 @@ def show(name: str) -> tuple[str, int]:
     page = render_template(
         "reports/show.html", report=report, asked=asked, wrong=wrong, made=made, **_boxes(data),
         params=asked.params(report), today=data.today, formats=FORMATS, may_keep=me().role in WRITERS,
-        most_rows=MOST_ROWS,
+        table=made and part(made.result.rows, "part", heading="h-table", size=ROWS),
     )  # fmt: skip
     return page, 422 if wrong else 200
 

@@ -65,7 +65,10 @@ def test_another_exponent_never_changes_what_a_figure_is_worth(value, power):
         (timedelta(hours=47, minutes=59), "47 h 59 min"),
         (timedelta(days=3, hours=5), "3 days"),
         (timedelta(days=-3), "3 days"),
-        (timedelta(days=800), "2 years"),
+        (timedelta(days=800), "2 years 2 months"),
+        (timedelta(days=730), "2 years"),
+        (timedelta(days=761), "2 years 1 month"),
+        (timedelta(days=5 * 365 - 1), "4 years 11 months"),
     ],
 )
 def test_a_duration_is_said_in_minutes_hours_days_or_years(span, said):

@@ -109,3 +109,22 @@ def test_a_session_kept_to_a_site_takes_no_other_out(session, team, southern_tea
     keep_to_site(session, team.site.id)
     assert [row["Record number"] for row in read(session, "patients")] == ["NORTH-1"]
     assert exporting.count(session, datasets()["patients"]) == 1
+
+
+def test_the_days_of_a_period_are_entered_in_the_boxes_of_every_day(client_as, page, session, team):
+    shown = page(client_as("physician"), "/exports?from-d=3&from-m=11&from-y=2026&to-d=23&to-m=11&to-y=2026&research=1")
+    links = [link for link in shown.links if link.startswith("/exports/patients.")]
+    assert links
+    assert all(link.endswith("?from=2026-11-03&to=2026-11-23&research=1") for link in links)
+    answer = client_as("physician").get("/exports?from-d=31&from-m=2&from-y=2026")
+    assert answer.status_code == 422
+    assert "First day: " in answer.text
+
+
+def test_a_data_set_is_found_by_the_words_of_its_title(client_as, page, session, team):
+    browser = client_as("physician")
+    every = {link for link in page(browser, "/exports").links if link.endswith(".csv")}
+    found = page(browser, "/exports?q=BEDSIDE")
+    assert 0 < len([link for link in found.links if link.endswith(".csv")]) < len(every) / 4
+    assert "No data set of the" in page(browser, "/exports?q=no+such+table")
+    assert browser.get("/exports/patients.csv?q=bedside").status_code == 422, "it would not narrow the rows"

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.accounts import security
 from clinic.harvest.models import Harvest
+from tests.bedside import released_product
 from tests.factories import PASSWORD, harvested, ready_for_harvest
 
 if TYPE_CHECKING:
@@ -200,3 +201,28 @@ def test_what_is_too_long_is_counted_at_its_box_and_nothing_pasted_is_cut(
     me.fills({"Complications": "None."})
     me.sees("9,995 characters left")
     me.looks()
+
+
+def test_enter_goes_from_result_to_result(arrive: Callable[[str], Person], team: Team, session: Session) -> None:
+    course = ready_for_harvest(team)
+    bag = there(session, released_product(course, team, released=False))
+    me = arrive("technologist")
+    me.goes_to(f"/products/{bag}/results?add=1")
+    values = me.page.locator(".c-sheetrow :is([name$=_value], [name$=_outcome])").evaluate_all(
+        "boxes => [...new Set(boxes.filter(box => box.offsetParent).map(box => box.name))]"
+    )
+    assert len(values) > 2
+    me.page.locator(f"[name={values[0]}]").first.focus()
+    for name in values[1:]:
+        me.page.keyboard.press("Enter")
+        assert me.page.evaluate(RING)["name"] == name
+
+
+def test_enter_goes_to_the_person_who_is_chosen(arrive: Callable[[str], Person], team: Team, session: Session) -> None:
+    course = there(session, ready_for_harvest(team))
+    me = arrive("nurse")
+    me.goes_to(f"/treatments/{course}/harvests/new")
+    me.page.locator("[name=performed_at-t]").focus()
+    me.page.keyboard.press("Enter")
+    here = me.page.evaluate("() => [document.activeElement.name, document.activeElement.checked]")
+    assert here == ["performed_by_id", True]

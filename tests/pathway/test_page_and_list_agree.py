@@ -244,6 +244,11 @@ def clinic(engine: Any) -> Iterator[Clinic]:
     aside.dispose()
 
 
+def _is_for_the_reader(words: str) -> bool:
+    """Whether a report that is due waits for who reads it: it then says what to do, and is in no other list."""
+    return "Waiting for" not in words and "Open the event" not in words
+
+
 class Reader:
     """Opens pages at a moment as somebody of a role, and keeps each list that it read."""
 
@@ -273,8 +278,9 @@ class Reader:
             ]
             lines = {
                 part: [(self.clinic.about(line), line.text) for page in pages for line in page.items[part]]
-                for part in ("h-mine", "h-others")
+                for part in ("h-mine", "h-others", "h-serious")
             }
+            lines["h-mine"] += [line for line in lines["h-serious"] if _is_for_the_reader(line[1])]
             self.boards[key] = Board(mine=lines["h-mine"], others=lines["h-others"], cut=cut)
             for more in cut:
                 self._differ(f"Today ends early ({more}) and leads nowhere", site, role, at)

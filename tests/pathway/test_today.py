@@ -256,3 +256,21 @@ def test_cells_that_run_and_what_is_overdue_go_before_a_report_that_has_days(tea
     assert [one["key"] for one in sorted(lines, key=order.key)] == [
         "vital signs overdue", "running", "failing product", "soon", "planned this morning", "report in days", "calm",
     ]  # fmt: skip
+
+
+def test_expired_cells_say_when_they_expired(team, client_as):
+    begun = ready_for_harvest(team)
+    for bag in harvested(begun, team, at=clock.now() - timedelta(hours=3)).products:
+        bag.expires_at = clock.now() - timedelta(minutes=75)
+        team.add(bag)
+    row = next(row for row in rows(client_as("quality")) if "Decide on the expired cells" in row)
+    assert re.search(r"1 h 15 min ago · expired \d\d:\d\d", row)
+    assert "No due time" not in row
+
+
+def test_a_mark_on_ones_own_patients_is_of_use_only_where_others_are_listed(team, client_as):
+    for name in ("One", "Two", "Three"):
+        course(team, patient(team, family_name=name), performed_by=team.physician)
+    found = rows(client_as("physician"))
+    assert len(found) >= 3
+    assert not [row for row in found if "My patient" in row]

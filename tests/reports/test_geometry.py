@@ -42,9 +42,9 @@ def test_a_curve_steps_down_and_its_numbers_at_risk_stand_below():
         start=1.0, caption="", gone="Still at risk",
     )  # fmt: skip
     steps = next(path for path in drawn.paths if path.kind == "k1")
-    assert steps.d == "M230.0 24.0H565.0V177.0H900.0"
+    assert steps.d == "M60.0 24.0H290.0V177.0H520.0"
     band = next(path for path in drawn.paths if path.kind == "band1")
-    assert band.d == "M565.0 85.2L565.0 85.2H900.0L900.0 268.8H565.0Z"
+    assert band.d == "M290.0 85.2L290.0 85.2H520.0L520.0 268.8H290.0Z"
     below = [text.words for text in drawn.texts if text.kind == "m"]
     assert below == [str(sum(time >= day for time in (7, 14, 14, 3))) for day in range(0, 15, 7)] == ["4", "3", "2"]
     assert "50 % Marrow" in [text.words for text in drawn.texts]
@@ -55,7 +55,7 @@ def test_stacked_bars_add_up_and_are_hatched():
     drawn = geometry.bars("b", "Bars", "", [Bar("A", [3, 1], "4"), Bar("B", [0, 2], "2")], series=["One", "Two"])
     assert [(rect.kind, rect.pattern) for rect in drawn.rects] == [("s1", 0), ("s2", 1), ("s2", 1)]
     first, second, third = drawn.rects
-    assert first.x == third.x == 330
+    assert first.x == third.x == geometry.LABELS
     assert first.x + first.width == pytest.approx(second.x)
     assert first.width == pytest.approx(3 * second.width, abs=0.2)
     assert third.width == pytest.approx(2 * second.width, abs=0.2)
@@ -90,3 +90,46 @@ def test_every_point_is_drawn_inside_the_drawing(values):
 def test_labels_of_line_ends_never_hide_each_other(ends):
     placed = geometry._apart([(at, number, "x") for at, number in ends])
     assert all(after[0] - before[0] >= 17.9 for before, after in pairwise(placed))
+
+
+TABLET = 731
+"""Pixels that a sheet leaves for a chart on a tablet held upright."""
+LONG = "Graft-versus-host disease, steroid refractory, after an unrelated donor: Month 12 after dose 2"
+
+
+def ends_of(text):
+    """Return from where to where a text is drawn; a letter of 14 units is about 6.6 wide, a bold one 7.4."""
+    kinds = text.kind.split()
+    width = len(text.words) * (6.2 if "s" in kinds else 6.6 if not kinds or kinds[0] in "em" else 7.4)
+    left = text.x - (width if "e" in kinds else width / 2 if "m" in kinds else 0)
+    return left, left + width
+
+
+@pytest.mark.parametrize("drawn", [
+    geometry.curves("c", "", "", [Curve(LONG[:44], [(70, 0.5)], [], [7, 2920], 2920),
+                    Curve("B", [(9, 0.1)], [], [9], 9)], start=1.0, caption="", gone="Still at risk"),
+    geometry.bars("b", "", "", [Bar(LONG, [148, 61], "209 (100.0 %)"), Bar("B", [1], "1")], series=["One", "Two"]),
+    geometry.intervals("i", "", "", [Span(LONG, 54.3, 38.5, 67.6, "148 of 209 known")], unit=" cm",
+                       marks=[("placebo", 52, "36 studies: 52 %"), ("reached", 99, "27 trials: 70.5 %")],
+                       ends=(0, 100)),
+    geometry.control("x", "", "", control.xmr([5.25, 1208, 4, 7, 5, 30, 6, 4, 8, 5]), ["26 Nov 2026"] * 10),
+])  # fmt: skip
+def test_a_chart_fits_a_tablet_with_text_that_can_be_read(drawn):
+    assert 14 * TABLET / drawn.width >= 12
+    for text in drawn.texts:
+        left, right = ends_of(text)
+        assert left >= 0, text
+        assert right <= drawn.width, text
+    for line in drawn.lines:
+        assert 0 <= min(line.x1, line.x2) <= max(line.x1, line.x2) <= drawn.width
+    rows = sorted((text.y, *ends_of(text), text.words) for text in drawn.texts)
+    for one, other in pairwise(rows):
+        assert one[0] != other[0] or one[2] <= other[1] + 1, (one, other)
+
+
+def test_the_label_of_a_row_is_whole_on_two_lines():
+    label = "Osteoarthritis of the knee: Month 3 after dose 2"
+    drawn = geometry.bars("b", "", "", [Bar(label, [1], "1")], series=["One"])
+    said = [text for text in drawn.texts if text.kind == "e"]
+    assert " ".join(text.words for text in said) == label
+    assert [text.y for text in said] == sorted({text.y for text in said})

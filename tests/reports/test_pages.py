@@ -36,14 +36,28 @@ MOST_STATEMENTS = 24
 
 
 def table_of(html: str) -> list[list[str]]:
-    """Return the rows of the table of figures, as they are read."""
+    """Return the rows of the table of figures, as they are read: an estimate and the ends of its interval apart."""
     table = re.search(r"<table[^>]*data-report-table>(.*?)</table>", html, re.DOTALL)
     if table is None:
         return []
     rows = re.findall(r"<tr>(.*?)</tr>", unescape(table[1]), re.DOTALL)[1:]
     return [
-        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows
+        [
+            words
+            for attributes, cell in re.findall(r"<t[hd]([^>]*)>(.*?)</t[hd]>", row)
+            for words in parts_of(re.sub(r"<[^>]+>", "", cell).strip(), with_interval="data-interval" in attributes)
+        ]
+        for row in rows
     ]
+
+
+def parts_of(words: str, *, with_interval: bool) -> list[str]:
+    """Return estimate, lower and upper end of “54.3 (38.5 to 67.6)”; an en dash for each end that is not shown."""
+    if not with_interval:
+        return [words]
+    shown = re.fullmatch(r"(\S+)(?: \((\S+) to (\S+)\))?", words)
+    assert shown, words
+    return [shown[1], shown[2] or "–", shown[3] or "–"]
 
 
 def as_shown(cell: object) -> str:
@@ -102,10 +116,9 @@ def printed(data):
 @pytest.mark.parametrize("name", list(REPORTS))
 def test_page_csv_xlsx_pdf_and_json_say_the_same(demo, name):
     browser = demo("quality@north.demo")
-    answer = browser.get(f"/reports/{name}")
-    page = Page.of(answer.text)
+    shown, html = whole_table(browser, f"/reports/{name}")
+    page = Page.of(html)
     assert page.problems() == []
-    shown = table_of(answer.text)
     assert shown
     text = browser.get(f"/reports/{name}.csv").text.lstrip("\ufeff")
     comments = [line for line in text.split("\r\n") if line.startswith("# ")]
@@ -295,10 +308,33 @@ def test_a_definition_whose_review_is_due_says_so(client_as, monkeypatch):
     assert "review is due since 1 Jan 2020" in Page.of(client_as("quality").get("/reports/activity").text)
 
 
-def test_a_long_table_is_cut_on_the_page_and_says_where_the_rest_is(demo, monkeypatch):
+def test_a_long_table_is_shown_some_rows_at_a_time_each_time_with_its_total(demo, monkeypatch):
     browser = demo("quality@north.demo")
-    whole = table_of(browser.get("/reports/activity").text)
-    monkeypatch.setattr(views, "MOST_ROWS", 3)
-    html = browser.get("/reports/activity").text
-    assert table_of(html) == [*whole[:3], whole[-1]], "three rows and the total"
-    assert f"The first 3 of {len(whole) - 1} rows" in Page.of(html)
+    whole = table_of(browser.get("/reports/visits-due?source=bone_marrow").text)
+    count = len(whole) - 1
+    monkeypatch.setattr(views, "ROWS", 3)
+    html = browser.get("/reports/visits-due?source=bone_marrow").text
+    assert table_of(html) == [*whole[:3], whole[-1]]
+    assert f"1 to 3 of {count}" in Page.of(html)
+    assert 'rel="prev"' not in html
+    link = unescape(re.search(r'rel="next" href="([^"]+)"', html)[1])
+    assert "source=bone_marrow" in link
+    second = browser.get(link).text
+    assert table_of(second) == [*whole[3:6], whole[-1]]
+    assert Page.of(second).problems() == []
+    for beyond in ("99", "-1", "x", "9" * 30):
+        assert browser.get(f"/reports/visits-due?source=bone_marrow&part={beyond}").status_code == 200
+    last = browser.get("/reports/visits-due?source=bone_marrow&part=99").text
+    assert table_of(last)[-2] == whole[-2]
+    assert 'rel="next"' not in last
+
+
+def whole_table(browser, address):
+    """Return the table of a report from all its parts, and the page of the first one."""
+    html = browser.get(address).text
+    shown, after = table_of(html), html
+    while turn := re.search(r'rel="next" href="([^"]+)"', after):
+        after = browser.get(unescape(turn[1])).text
+        more = table_of(after)
+        shown = [*(shown[:-1] if "<tfoot>" in html else shown), *more]
+    return shown, html

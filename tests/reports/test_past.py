@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from html import unescape
 
@@ -167,7 +168,7 @@ def test_a_kept_report_is_made_again_and_its_differences_have_their_records(ward
     assert "every figure is the one that was kept" in shown
     html = unescape(ward.browser("nurse").get(url).text)
     assert CAME in _row(html, new.id)
-    assert "recorded" in _row(html, new.id)
+    assert re.search(r"Order recorded \(entry \d+", _row(html, new.id))
     assert WENT in _row(html, goes.id)
     assert CHANGED in _row(html, changes.id)
     assert stays.id not in html
@@ -179,6 +180,31 @@ def test_a_kept_report_is_made_again_and_its_differences_have_their_records(ward
     assert ward.browser("administrator").get(url).status_code == 403
     assert ward.browser("nurse").get(f"/reports/activity/past?kept={facts.id}").status_code == 404
     assert verify(session) == []
+
+
+def test_what_changed_is_shown_twenty_rows_at_a_time(ward, team, session, page):
+    some = [course(team).id for _ in range(23)]
+    session.commit()
+    yesterday = clock.day(clock.now(), ZONE) - timedelta(days=1)
+    url = f"/reports/funnel/past?asof={yesterday}"
+    shown = page(ward.browser("nurse"), url)
+    html = ward.browser("nurse").get(url).text
+    assert "What changed" in shown
+    assert "23 records" in shown
+    assert "1 to 20 of 23" in shown
+    then = unescape(re.search(r'rel="next" href="([^"]*part-records=2[^"]*)"', html)[1])
+    assert f"asof={yesterday}" in then
+    assert then.endswith("#h-movers")
+    second = ward.browser("nurse").get(then).text
+    assert page(ward.browser("nurse"), then).problems() == []
+    assert [sum(_row(one, id_) != "" for id_ in some) for one in (html, second)] == [20, 3]
+    assert "part-" not in next(link for link in page(ward.browser("nurse"), then).links if "past.json" in link)
+
+
+def test_sending_empty_boxes_asks_for_the_day(ward, page):
+    answer = ward.browser("nurse").get("/reports/funnel/past?asof-d=&asof-m=&asof-y=")
+    assert answer.status_code == 422
+    assert "As known on: enter a day that is over." in unescape(answer.text)
 
 
 def _row(html, id_):
@@ -199,6 +225,7 @@ def test_a_day_that_is_over_is_shown_and_another_is_refused(ward, team, session,
         (str(today), "a day that is over"),
         ("2999-01-01", "a day that is over"),
         ("x", "not a date"),
+        ("", "enter a day that is over"),
     ):
         answer = ward.browser("nurse").get(f"/reports/funnel/past?asof={asof}")
         assert answer.status_code == 422

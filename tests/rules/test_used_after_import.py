@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from clinic.idempotency import new_key
 from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 from tests.bedside import released_product
-from tests.factories import PASSWORD, consented, eligible
+from tests.factories import PASSWORD, consented, eligible, ready_for_harvest
 from tests.rules.conftest import ago
 
 DAY = timedelta(days=1)
@@ -100,6 +101,54 @@ def test_a_freezing_of_which_only_a_part_is_known_is_recorded_as_that(ward, mine
     assert bag.precision_of("frozen_at") == known
     shape = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}[known]
     assert bag.amendments[-1].changes["frozen_at"] == [None, f"{on:{shape}}"], "no minute is invented"
+
+
+@pytest.mark.rule(54, by=("import", "amendment"))
+def test_how_much_is_known_of_a_freezing_is_corrected_alone(ward, mine, session):
+    _course, bag = mine(without=("cold",))
+    url, on = f"/products/{bag.id}/cold", clock.local(clock.now() - 50 * DAY, "Europe/Berlin")
+    day = {"frozen_at-d": str(on.day), "frozen_at-m": str(on.month), "frozen_at-y": str(on.year)}
+    known = (("", "day"), ("00:00", ""), ("", "day"))
+    for number, (time, precision) in enumerate(known):
+        who, other = ("technologist", "technologist2") if number % 2 == 0 else ("technologist2", "technologist")
+        told = {"cold": "frozen", "reason": f"label number {number}", "frozen_at-t": time, **day}
+        assert ward.fill(who, url, **told).status_code == 303, ward.refused
+        session.refresh(bag)
+        assert bag.precision_of("frozen_at") == precision
+        assert ("frozen_at" in bag.amendments[-1].changes) is True, "same moment, another precision"
+        ward.sign(other, bag)
+    told = {"cold": "frozen", "reason": "label number 2", "frozen_at-t": "", **day}
+    assert ward.fill("technologist", url, **told).status_code == 422
+    ward.said_no("Nothing was changed")
+
+
+@pytest.mark.rule(54, by=("import", "amendment"))
+def test_what_is_recorded_of_the_cold_is_shown_where_it_is_recorded_or_corrected(ward, mine, session):
+    _course, bag = mine(without=("cold",))
+    url = f"/products/{bag.id}/cold"
+    ward.fill("technologist", url, cold="fresh", reason="the delivery note")
+    ward.sign("technologist2", bag)
+    page = unescape(ward.browser("technologist").get(url).text)
+    assert "Recorded: Fresh, never frozen: the delivery note." in page
+    assert "Frozen cells must be thawed before use." in page
+    shown = unescape(ward.browser("technologist").get(f"/products/{bag.id}").text)
+    assert "Frozen at: Fresh, never frozen" in shown
+    ledger = unescape(ward.browser("quality").get(f"/ledger?record={bag.id}").text)
+    assert "frozen_at" not in shown + ledger
+
+
+def test_a_bag_of_which_it_is_recorded_is_not_asked_about(ward):
+    bag = released_product(ready_for_harvest(ward.team), ward.team)
+    url = f"/products/{bag.id}/cold"
+    page = unescape(ward.browser("technologist").get(url).text)
+    assert "Recorded: F" in page
+    assert "It follows from the run that made this product" in page
+    assert f'{bag.run_id}"' in page
+    assert 'name="cold"' not in page
+    sent = {"idempotency_key": new_key(), "cold": "fresh", "reason": "the delivery note"}
+    answer = ward.browser("technologist").post(url, data=sent)
+    assert answer.status_code == 409
+    assert "Recorded: F" in unescape(answer.text)
 
 
 @pytest.mark.rule(54, by="import")

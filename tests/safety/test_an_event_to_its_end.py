@@ -17,7 +17,9 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.closing import is_closed
 from clinic.followup.event_records import EventNotification, EventUpdate
 from clinic.followup.step import actions
+from tests.bedside import released_product
 from tests.factories import PASSWORD, boxes, day_boxes, published, ready_for_harvest
+from tests.pathway.test_page_and_list_agree import Outline
 from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
 
@@ -91,6 +93,24 @@ def test_everybody_who_must_be_told_is_on_today_until_the_record_of_it_is_there(
         left = [one for one in actions(of_course(ward.session, course), clock.now()) if "other patients" in one.title]
         assert left[0].danger
         assert left[0].due_at < clock.now(), "late, and still in red"
+
+
+@pytest.mark.rule(67)
+def test_a_report_is_on_today_once_and_cells_whose_time_ends_come_before_it(ward, reported):
+    html = ward.browser("physician").get("/").text
+    page = Outline(html)
+    red, mine = ([line.text for line in page.items[part]] for part in ("h-serious", "h-mine"))
+    for title in ("Send the report", "Notify the laboratory"):
+        assert len([line for line in red if title in line]) == 1, title
+        assert not [line for line in mine if title in line], title
+    bag = released_product(ready_for_harvest(ward.team), ward.team)
+    bag.expires_at = clock.now() + timedelta(minutes=50)
+    ward.team.add(bag)
+    for who in ("nurse", "physician"):
+        html = ward.browser(who).get("/").text
+        assert html.index('id="mine"') < html.index('id="serious"'), who
+    calm = ward.browser("coordinator").get("/").text
+    assert calm.index('id="serious"') < calm.index('id="mine"')
 
 
 @pytest.mark.rule(67)

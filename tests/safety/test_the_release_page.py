@@ -118,8 +118,13 @@ def test_what_is_wrong_is_not_hidden_in_a_closed_part(ward, post, bag):
     me = ward.team.technologist.id
     answer = post(browser, url, sampled, performed_by_id=me, cd34_dose_value="4000", viability_value="95")
     assert answer.status_code == 422
-    row = answer.text.partition('id="t-cd34_dose"')[2].partition("</details>")[0]
-    assert '<details class="c-sheetrow__more" open>' in row
+    row = answer.text.partition('id="t-cd34_dose"')[2].partition('class="c-sheetrow"')[0]
+    asked = row.partition('<fieldset class="c-sure')[2].partition("</fieldset>")[0]
+    assert "Is this right?" in asked
+    assert 'name="cd34_dose_why"' in asked
+    assert row.count('name="cd34_dose_why"') == 1
+    assert "The limit is " in asked
+    assert "Reason for an unusual value" not in asked
     assert 'href="#cd34_dose_why"' in answer.text
 
 

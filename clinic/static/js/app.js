@@ -56,8 +56,13 @@
       if (e.key !== "Enter" || !e.target.matches("input, select")) { return; }
       e.preventDefault();
       var boxes = Array.from(form.elements).filter(function (x) { return x.matches("input:not([type=hidden]), select, textarea") && x.offsetParent; });
-      var next = boxes[boxes.indexOf(e.target) + 1];
-      if (next) { next.focus(); }
+      var after = boxes.slice(boxes.indexOf(e.target) + 1), row = e.target.closest(".c-sheetrow");
+      // On a worksheet it goes from result to result, past what few of them need.
+      if (row) { after = after.filter(function (x) { return x.closest(".c-sheetrow") !== row && (!x.closest(".c-sheetrow") || /_(value|outcome)$/.test(x.name)); }); }
+      // Of a choice it goes to what is chosen: a space there changes nothing.
+      var next = after.filter(function (x) { return x.type !== "radio" || x.name !== e.target.name; })[0];
+      var chosen = next && next.type === "radio" && boxes.filter(function (x) { return x.name === next.name && x.checked; })[0];
+      if (next) { (chosen || next).focus(); }
     });
   });
 
