@@ -227,17 +227,6 @@ def test_what_needs_a_reason_is_asked_on_top_and_does_not_count_as_passed(ward):
     assert asked not in page.partition("Passed checks")[2]
 
 
-@pytest.mark.rule(54)
-def test_a_missing_thaw_is_said_plainly_and_leads_to_the_form_of_the_thaw(ward, own):
-    bag, mine = own
-    bag.frozen_at = bag.performed_at
-    ward.session.commit()
-    check = ward.check(mine, bag)
-    page = text(ward, f"/bedside-checks/{check.id}")
-    assert "Thawed: no (needed: yes)" in page
-    assert f'href="/products/{bag.id}/movements?kind=thawed">Record the thaw<' in page
-
-
 @pytest.mark.rule(59)
 def test_stopping_early_is_the_first_button_while_cells_run(ward, own):
     bag, mine = own

@@ -234,6 +234,14 @@
     if (box.value) { count(); }
   });
 
+  // Before the warnings are answered the next thing to do is the answer, not the button. (The server refuses it, too.)
+  all("[data-answered-by]").forEach(function (button) {
+    var boxes = all("[name^=" + button.dataset.answeredBy + "]", button.form);
+    function keep() { button.classList.toggle("c-huge--waits", boxes.some(function (box) { return box.value.trim() === ""; })); }
+    button.form.addEventListener("input", keep);
+    keep();
+  });
+
   // A result that needs more words opens the boxes for them.
   all("[data-opens]").forEach(function (row) {
     row.addEventListener("change", function (e) {
