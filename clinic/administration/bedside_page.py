@@ -12,6 +12,7 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration import bedside
 from clinic.administration.amounts import dose_in
+from clinic.administration.answers import question
 from clinic.administration.placing import ordered_place
 from clinic.administration.verdict import named, reasons_of
 from clinic.consent.models import valid
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from clinic.patients.donors import Donor
     from clinic.products.models import Product
 
+THAW_RULE = 54
 OF_IDENTITY = {1, 3, 4, 8}
 """The rules that are about whose wristband and whose cells these are."""
 
@@ -115,7 +117,7 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
         "since": check.clear and state == "stop",
         **_what_to_do(check, problems),
         "lines": lines,
-        "warnings": [line for line in lines if line.get("warning")],
+        "warnings": [line | {"asks": question(line["check"], line["left"])} for line in lines if line.get("warning")],
         "unusable": unusable,
         "pairs": pairs(session, check),
         "big": big_three(check, at) if state == "go" else [],
@@ -130,12 +132,13 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
 
 def _what_to_do(check: BedsideCheck, problems: list[dict[str, Any]]) -> dict[str, Any]:
     """Return whom the stop page has called, whether it has the wristband read again, and what becomes of the bag."""
-    physician = [fault for fault in problems if Role.PHYSICIAN.label in fault["who"]]
     frozen = check.product is not None and check.product.lies_frozen
+    first = [one for one in problems if not (frozen and one["rule"] == THAW_RULE)] or problems
+    physician = [one for one in first if Role.PHYSICIAN.label in one["who"]]
     return {
         "call_physician": bool(physician),
-        "call_laboratory": len(physician) < len(problems),
-        "whose": any(fault["rule"] in OF_IDENTITY for fault in problems),
+        "call_laboratory": len(physician) < len(first),
+        "whose": any(one["rule"] in OF_IDENTITY for one in problems),
         "frozen": "" if not frozen else "thaw" if len(problems) == 1 and problems[0]["url"] else "keep",
     }
 

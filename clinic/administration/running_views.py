@@ -124,13 +124,14 @@ def stop_early(administration_id: str) -> Answer:
     """Stop before all was given: how much, why, and what becomes of the rest."""
     given = get_or_404(Administration, administration_id)
     form = form_of(AbortForm, given)
+    form.can_draft = False
     form.plan(given, stop_because(of_course(db.session(), given.treatment), given, clock.now()))
     if form.validate_on_submit():
         refuse_stale(given)
         with refusals_to(form, "volume_given"):
             weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.abort(by=me(), at=clock.now(), weight=weight, **form.said)
-            return commit_and_redirect(_url(given), "Stopped early: saved. Read the record once more and sign.", "wait")
+            return commit_and_redirect(_url(given), "Stopped early: saved. Take the vital signs, then sign.", "wait")
     return form_page(
         form,
         heading="Stop early",

@@ -326,7 +326,7 @@ def finish(administration_id: str) -> Answer:
         with refusals_to(form):
             weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.finish(by=me(), at=clock.now(), weight=weight, **form.facts())
-            return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
+            return commit_and_redirect(_url(given), "End saved. Take the vital signs, then sign.")
     return form_page(form, **_end_page(given))
 
 

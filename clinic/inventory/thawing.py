@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KNOWN_AGAINST: list[Callable[[CourseRecords, Product, datetime], list[Blocked]]] = []
 """What a later room knows to stop a container at the bedside: nothing is thawed that would be refused there."""
 
+THAW = 54
+"""The number of the rule of a thaw."""
+
 
 def minutes(product: Product) -> int | None:
     """Return how many minutes cells may be used after their thaw, by the protocol; None: it sets no limit."""
@@ -29,10 +32,17 @@ def minutes(product: Product) -> int | None:
     return version.says.expiry.thaw_minutes if version is not None else None
 
 
-def page(product: Product, kind: str) -> dict[str, Any]:
+def page(product: Product, kind: str, at: datetime) -> dict[str, Any]:
     """Return what the form of a thaw shows otherwise than those of other movements."""
     if kind != "thawed":
         return {}
+    if known := against(product, kind, at):
+        return {
+            "heading": f"Do not thaw yet: {product.name} {product.division or ''}".strip(),
+            "save_label": "Thaw",
+            "before": known,
+            "before_title": "It would be refused at the bedside",
+        }
     name, limit = f"{product.name} {product.division or ''}".strip(), minutes(product)
     within = f"use within {limit} min" if limit else "the protocol sets no limit afterwards"
     after = f"The cells can be given for {limit} minutes from the time of the thaw." if limit else ""
@@ -56,8 +66,9 @@ def against(product: Product, kind: str, at: datetime) -> list[tuple[bool, str, 
     if kind != "thawed" or product.treatment is None:
         return []
     return [
-        (False, f"Do not thaw yet. {reason.because}", f"rule {reason.rule}" if reason.rule else "")
+        (False, reason.because, f"rule {reason.rule}" if reason.rule else "")
         for reason in _known(product, at)
+        if reason.rule != THAW or reason.fix is not None  # that it is not thawed yet is why the form is open
     ]
 
 

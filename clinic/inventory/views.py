@@ -300,12 +300,12 @@ def _moving(product: Product, kind: str) -> dict[str, Any]:
         "patient": patient_banner(product),
         "url": url_for("products.move", product_id=product.id, kind=kind),
         "before": _before_move(product, kind),
-    } | thawing.page(product, kind)
+    } | thawing.page(product, kind, clock.now())
 
 
 def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
     if kind != "issued":
-        return thawing.against(product, kind, clock.now())
+        return []
     reasons = custody.may_issue(around(db.session(), product), product, clock.now())
     course = product.treatment
     passed = f"for the course of {course.patient.display_name}, {course.chain_of_identity}" if course else ""

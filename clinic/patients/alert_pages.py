@@ -76,8 +76,9 @@ def lifting(correction: Amendment) -> dict[str, Any]:
     block = next((one for one in weakened(alert) if one.amendment is correction and one.stop), None)
     if block is None:
         return {}
-    did = "closed it" if "until_on" in correction.changes else "changed it"
-    return {
+    closed = set(correction.changes) == {"until_on"}
+    did = "closed it" if closed else "changed it"
+    return ({"before": []} if closed else {}) | {
         "heading": f"Lift the block on cells: {block.before['text']}",
         "lede": f"{correction.amended_by.printed_name} {did}, {wording.moment(correction.amended_at, zone())}: "
         f"“{correction.reason}”",

@@ -139,7 +139,7 @@ def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
             recheck(me(), form.password.data or "")
             correction.confirm(by=me(), at=clock.now())
             return commit_and_redirect(_url(patient), "The correction is confirmed.")
-    return form_page(form, before=correction_lines(patient, correction, zone()), **_confirming(patient, correction))
+    return form_page(form, **_confirming(patient, correction))
 
 
 def _may_confirm(correction: Amendment) -> None:
@@ -162,6 +162,7 @@ def _confirming(patient: Patient, correction: Amendment) -> dict[str, Any]:
         "save_label": "Confirm",
         "back_url": _url(patient),
         "patient": patient_banner(patient),
+        "before": correction_lines(patient, correction, zone()),
         "before_title": f"Corrected by {who}",
         "after_title": "When you confirm",
         "after": IDENTITY_AFTER if correction.corrects(IDENTITY) else COUNTS_UNTIL,
