@@ -22,7 +22,7 @@ from clinic.identifiers import parse_id
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import RHD, Patient
 from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, ROUTES, within
-from clinic.record_display import address
+from clinic.record_display import address, opens
 from clinic.release.carried import judged_results
 from clinic.release.models import decisions, released
 from clinic.release.results import QCResult, unmet
@@ -100,15 +100,14 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
 
     A clear reading that was not used is judged once more: what speaks against it now stops it, also on this page.
     """
-    problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in check.reasons]
+    problems = [fault | {"url": _resolved_at(fault)} for fault in check.reasons]
     state, verdict, unusable = "stop", None, check.unusable(at) if check.clear else ""
     if check.clear and unusable:
         state = "used" if check.administration is not None else "old"
     elif check.clear:
         verdict = bedside.now(session, check, at)
         state = "go" if verdict.clear else "stop"
-        now = reasons_of(verdict)
-        problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in now]
+        problems = [fault | {"url": _resolved_at(fault)} for fault in reasons_of(verdict)]
     lines = [line.as_dict() for line in verdict.evidence] if verdict is not None else _by_name(session, check.evidence)
     return {
         "check": check,
@@ -130,6 +129,11 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
     }
 
 
+def _resolved_at(fault: dict[str, Any]) -> str | None:
+    """Return where a fault is resolved, for who may open that page; nobody is sent to a refusal."""
+    return address(*fault["fix"]) if fault["fix"] and opens(fault["fix"][0]) else None
+
+
 def _what_to_do(check: BedsideCheck, problems: list[dict[str, Any]]) -> dict[str, Any]:
     """Return whom the stop page has called, whether it has the wristband read again, and what becomes of the bag."""
     frozen = check.product is not None and check.product.lies_frozen
@@ -139,7 +143,7 @@ def _what_to_do(check: BedsideCheck, problems: list[dict[str, Any]]) -> dict[str
         "call_physician": bool(physician),
         "call_laboratory": len(physician) < len(first),
         "whose": any(one["rule"] in OF_IDENTITY for one in problems),
-        "frozen": "" if not frozen else "thaw" if len(problems) == 1 and problems[0]["url"] else "keep",
+        "frozen": "" if not frozen else "thaw" if len(problems) == 1 and problems[0]["fix"] else "keep",
     }
 
 

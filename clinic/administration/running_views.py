@@ -132,16 +132,19 @@ def stop_early(administration_id: str) -> Answer:
             weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.abort(by=me(), at=clock.now(), weight=weight, **form.said)
             return commit_and_redirect(_url(given), "Stopped early: saved. Take the vital signs, then sign.", "wait")
-    return form_page(
-        form,
-        heading="Stop early",
-        lede=given.headline(),
-        save_label="Stop early",
-        save_icon="player-stop",
-        back_url=_url(given),
-        patient=patient_banner(given),
-        after="The rest of the bag is recorded as wasted or returned. It is not given again.",
-    )
+    return form_page(form, **_early_page(given))
+
+
+def _early_page(given: Administration) -> dict[str, Any]:
+    return {
+        "heading": "Stop early",
+        "lede": given.headline(),
+        "save_label": "Stop early",
+        "save_icon": "player-stop",
+        "back_url": _url(given),
+        "patient": patient_banner(given),
+        "after": "The rest of the bag is recorded as wasted or returned. It is not given again.",
+    }
 
 
 @bp.route("/administrations/<administration_id>/void", methods=["GET", "POST"])

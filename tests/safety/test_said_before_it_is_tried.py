@@ -60,6 +60,7 @@ def test_a_physician_comes_first_and_the_bag_stays_frozen(ward, frozen):
     problems = page.partition('<ol class="c-problems">')[2].partition("</ol>")[0]
     assert problems.index("Call Dr Vaz") < problems.index("no thaw is recorded")
     assert "kind=thawed" not in page, "a thaw would waste the bag"
+    assert "eligibility/new" not in page, "a nurse does not decide on it, and is not sent to a refusal"
     assert "Do not thaw it" in problems
     todo = page.partition("What to do now")[2].partition("</ol>")[0]
     assert "Keep the bag frozen" in todo
@@ -96,6 +97,28 @@ def test_a_part_of_the_bag_may_be_the_dose_so_the_scan_refuses_no_volume(ward):
     answer = scan(ward, mine, mine.patient_id, bag.id)
     assert answer.status_code == 200, ward.refused
     assert "Vital signs before the start" in answer.text
+
+
+@pytest.mark.rule(23, 54)
+def test_the_form_of_a_thaw_says_how_long_or_why_not(ward, frozen):
+    bag, mine = frozen
+    form = f"/products/{bag.id}/movements?kind=thawed"
+    alert(ward, mine, "Call Dr Vaz", may_go_on="no")
+    page = text(ward, form)
+    assert "Do not thaw yet: Cells to give" in page
+    assert "Call Dr Vaz" in page.partition("It would be refused at the bedside")[2]
+    assert "use within" not in page
+    ward.fill("physician", f"/alerts/{newest(ward, Alert).id}/closing", reason="Spoke with the patient")
+    page = text(ward, form)
+    assert "Thaw now, use within 60 min: Cells to give" in page
+    browser = ward.browser("nurse")
+    ward.session.commit()
+    saved = browser.post(form, data=Sheet(browser.get(form).text).form(["place"]), follow_redirects=True).text
+    assert re.search(r"Thawed at \d\d:\d\d\. Use before \d\d:\d\d\.<", saved)
+    act = saved.partition('class="c-next')[2].partition("</section>")[0]
+    assert f"/treatments/{mine.id}/bedside" in act
+    assert saved.index('id="h-clock"') < saved.index('id="h-doses"'), "the clock stands on top"
+    assert "Waiting for nurse or physician" in text(ward, f"/products/{bag.id}", "technologist")
 
 
 # on the pages before it
@@ -198,6 +221,25 @@ def test_an_allergy_that_is_written_down_while_cells_run_stops_them_on_the_next_
 def _today(course):
     day = clock.day(clock.now(), course.zone)
     return f"{day.day}", f"{day.month}", f"{day.year}"
+
+
+def test_a_reaction_of_now_is_told_as_one_of_now(ward, own):
+    bag, mine = own
+    ward.give(mine, bag)
+    url = f"/administrations/{ward.given(bag).id}"
+    form = text(ward, f"{url}/events/reaction")
+    assert "restart only if the physician agrees" in form
+    assert "run on" not in form, "the first action is to stop"
+    assert 'What was done <span class="c-field__may">(optional)' in form
+    answer = ward.fill("nurse", f"{url}/events/reaction", signs="Chills", severity="unknown")
+    assert answer.status_code == 303, ward.refused
+    stop = text(ward, url).partition("c-stop")[2].partition("</section>")[0]
+    assert re.search(r"While these cells run, \d\d:\d\d: Chills", stop)
+    assert "Earlier reaction" not in stop
+    ending = text(ward, f"{url}/abort")
+    assert "Save draft" not in ending
+    assert "c-stop" not in ending, "the page itself is the act"
+    assert ending.index("Prefilled: now") < ending.index("Volume given")
 
 
 # an alert that is closed
