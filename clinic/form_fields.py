@@ -73,7 +73,7 @@ class FactField(wtforms.Field):
         self.text, self.filled = "", ""
         self.answer, self.reason = "", ""
         self.sure: Sure | None = None
-        self.other_than = ""
+        self.other_than, self.may_be_left = "", False
         super().__init__(label or self.fact.label, validators, **options)
         self.unit, self.hint = self.fact.unit, self.fact.hint
         self.required = self.fact.required or bool(self.flags.required)
@@ -85,8 +85,8 @@ class FactField(wtforms.Field):
 
     @property
     def optional(self) -> bool:
-        """Whether the field is marked “(optional)”: no rule can require it."""
-        return not (self.required or self.fact.required or self.fact.conditional)
+        """Whether the field is marked “(optional)”: no rule can require it, or none does of what this form records."""
+        return not (self.required or self.fact.required or (self.fact.conditional and not self.may_be_left))
 
     def process_data(self, value: Any) -> None:
         """Show the value of a record; without one the field is empty."""

@@ -112,7 +112,7 @@ def form_of(  # noqa: PLR0913 - each says another way in which a form begins
     read_of = row if row is not None else rests_on
     read = None if read_of is None else _version_read(read_of, draft[0] if draft is not None else None)
     form = g.form = kind(obj=row, zone=user.site.zone, record_version=read, about=about, **more)
-    form.can_draft = True
+    form.can_draft = any(field.kind != "password" for field in form.visible_fields)
     asked = [field for field in form.visible_fields if field.short_name.endswith("_by_id")]
     if asked:
         named = [getattr(row, field.short_name, None) for field in asked]

@@ -172,7 +172,7 @@ def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
             "because": reason.because,
             "rule": f"rule {reason.rule}" if reason.rule else "",
             "who_label": " or ".join(role.label for role in reason.who),
-            "fix": address(*reason.fix) if reason.fix and _opens(reason.fix[0]) and first else None,
+            "fix": address(*reason.fix) if reason.fix and opens(reason.fix[0]) and first else None,
             "fix_label": reason.fix_label,
         }
         for reason, first in _firsts(blocked)
@@ -188,7 +188,7 @@ def _firsts(blocked: Iterable[Blocked]) -> Iterator[tuple[Blocked, bool]]:
         seen.append(to)
 
 
-def _opens(endpoint: str) -> bool:
+def opens(endpoint: str) -> bool:
     """Whether whoever reads the page may open the place that would resolve a reason; nobody is sent to a refusal."""
     reader = g.get("user")
     return reader is None or may(reader.role, endpoint)

@@ -31,6 +31,24 @@ def _spoken(word: str) -> bool:
     return len(word) < 4 or _VOWEL.search(word) is not None or any(ord(letter) > 0x24F for letter in word)
 
 
+_COMPARED = "Compare the allergy with the bag: "
+_VITAL = {"Oxygen saturation", "Temperature", "Systolic pressure"}
+
+
+def question(check: str, left: str) -> str:
+    """Return in a few words what is asked about one warning, of its name and its first value."""
+    if check.startswith(_COMPARED):
+        what = check.removeprefix(_COMPARED)
+        return f"{what[:1].upper()}{what[1:]}: how did you exclude it?"
+    if check.startswith("Infection"):
+        return "Is it over, and who says so?"
+    if check.startswith("Alert"):
+        return "What was done about it?"
+    if check in _VITAL:
+        return f"{left}: why may the cells be given?"
+    return "Why may the cells be given all the same?"
+
+
 def says_why(reason: str | None) -> bool:
     """Whether a reason has two words at least, one of which tells something, and six letters."""
     empty = set(_SAYS_NOTHING.split())

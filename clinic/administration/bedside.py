@@ -16,7 +16,7 @@ from clinic.administration.scanning import Wristband, read_bag, read_wristband
 from clinic.administration.step import ADMINISTRATION, waiting_products
 from clinic.administration.sums import given_to_patient
 from clinic.administration.together import refuse_more
-from clinic.administration.verdict import Bedside, Verdict
+from clinic.administration.verdict import Bedside, Verdict, reasons_of
 from clinic.administration.vital_signs import VitalSigns
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
@@ -132,6 +132,20 @@ def refuse_pair(  # noqa: PLR0913 - what was scanned, and by whom
         worn = (course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
         identity(verdict, *worn, same=bedside.records.people_ids)
     return _kept(session, bedside, verdict, by=by, at=at, **scans)
+
+
+def refuse_known(  # noqa: PLR0913 - what was scanned, and by whom
+    session: Session, course: Treatment, *, by: User, at: datetime, patient_scan: str, product_scan: str
+) -> BedsideCheck | None:
+    """Record the refusal of the right cells that no vital signs and no second person could allow; None: none is known.
+
+    Nobody is asked for the rest, and nothing is thawed, before it is said (hazards H7, H10, H12).
+    """
+    scans = {"patient_scan": patient_scan, "product_scan": product_scan}
+    with session.no_autoflush:
+        bedside = gather(session, course, by=by, at=at, second=None, vitals=None, **scans)
+        verdict = judge(bedside, at, asked=False)
+    return None if verdict.clear else _kept(session, bedside, verdict, by=by, at=at, **scans)
 
 
 def read(  # noqa: PLR0913 - what was scanned, and by whom
@@ -371,17 +385,3 @@ def _wearer(session: Session, wristband: Wristband) -> Patient | None:
         course = session.scalar(select(Treatment).where(Treatment.chain_of_identity == wristband.chain_of_identity))
         return course.patient if course else None
     return None
-
-
-def reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the reasons as a check keeps them, in order of danger."""
-    return [
-        {
-            "because": b.because,
-            "rule": b.rule,
-            "who": [role.label for role in b.who],
-            "fix": [b.fix[0], b.fix[1]] if b.fix else None,
-            "fix_label": b.fix_label,
-        }
-        for b in verdict.blocked
-    ]

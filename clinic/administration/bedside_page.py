@@ -9,10 +9,12 @@ from flask import url_for
 from sqlalchemy import select
 
 from clinic import clock, wording
+from clinic.access import Role
 from clinic.administration import bedside
 from clinic.administration.amounts import dose_in
+from clinic.administration.answers import question
 from clinic.administration.placing import ordered_place
-from clinic.administration.verdict import named
+from clinic.administration.verdict import named, reasons_of
 from clinic.consent.models import valid
 from clinic.course_records import load
 from clinic.fields import plain
@@ -20,13 +22,15 @@ from clinic.identifiers import parse_id
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import RHD, Patient
 from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, ROUTES, within
-from clinic.record_display import address
+from clinic.record_display import address, opens
 from clinic.release.carried import judged_results
 from clinic.release.models import decisions, released
 from clinic.release.results import QCResult, unmet
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import Site
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
     from clinic.patients.donors import Donor
     from clinic.products.models import Product
+
+THAW_RULE = 54
+OF_IDENTITY = {1, 3, 4, 8}
+"""The rules that are about whose wristband and whose cells these are."""
 
 
 def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bool | None]]:
@@ -92,23 +100,23 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
 
     A clear reading that was not used is judged once more: what speaks against it now stops it, also on this page.
     """
-    problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in check.reasons]
+    problems = [fault | {"url": _resolved_at(fault)} for fault in check.reasons]
     state, verdict, unusable = "stop", None, check.unusable(at) if check.clear else ""
     if check.clear and unusable:
         state = "used" if check.administration is not None else "old"
     elif check.clear:
         verdict = bedside.now(session, check, at)
         state = "go" if verdict.clear else "stop"
-        now = bedside.reasons_of(verdict)
-        problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in now]
+        problems = [fault | {"url": _resolved_at(fault)} for fault in reasons_of(verdict)]
     lines = [line.as_dict() for line in verdict.evidence] if verdict is not None else _by_name(session, check.evidence)
     return {
         "check": check,
         "state": state,
-        "problems": problems,
+        "problems": _with_values(problems, lines),
         "since": check.clear and state == "stop",
+        **_what_to_do(check, problems),
         "lines": lines,
-        "warnings": [line for line in lines if line.get("warning")],
+        "warnings": [line | {"asks": question(line["check"], line["left"])} for line in lines if line.get("warning")],
         "unusable": unusable,
         "pairs": pairs(session, check),
         "big": big_three(check, at) if state == "go" else [],
@@ -119,6 +127,36 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
         "patient": patient_banner(check),
         "groups": _groups(check),
     }
+
+
+def _resolved_at(fault: dict[str, Any]) -> str | None:
+    """Return where a fault is resolved, for who may open that page; nobody is sent to a refusal."""
+    return address(*fault["fix"]) if fault["fix"] and opens(fault["fix"][0]) else None
+
+
+def _what_to_do(check: BedsideCheck, problems: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return whom the stop page has called, whether it has the wristband read again, and what becomes of the bag."""
+    frozen = check.product is not None and check.product.lies_frozen
+    first = [one for one in problems if not (frozen and one["rule"] == THAW_RULE)] or problems
+    physician = [one for one in first if Role.PHYSICIAN.label in one["who"]]
+    return {
+        "call_physician": bool(physician),
+        "call_laboratory": len(physician) < len(first),
+        "whose": any(one["rule"] in OF_IDENTITY for one in problems),
+        "frozen": "" if not frozen else "thaw" if len(problems) == 1 and problems[0]["fix"] else "keep",
+    }
+
+
+def _with_values(problems: list[dict[str, Any]], lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each problem with the line of the evidence that belongs to it: of several of one rule, in their order."""
+    left = [line for line in lines if not line["ok"]]
+    found = []
+    for fault in problems:
+        line = next((line for line in left if line["rule"] == fault["rule"]), None)
+        if line is not None:
+            left.remove(line)
+        found.append(fault | {"line": line})
+    return found
 
 
 def _by_name(session: Session, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -203,6 +241,12 @@ def _left(span: timedelta) -> str:
     if minutes >= 48 * 60:
         return f"{minutes // 1440} d"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def left_after_thaw(products: Iterable[Product], at: datetime) -> dict[str, str]:
+    """Return the time that is left of each container that was thawed, by its id."""
+    thawed = [(one, one.end) for one in products if one.thawed_at is not None and not one.end_known]
+    return {one.id: _left(end - at) for one, end in thawed if end is not None}
 
 
 def times(given: Administration) -> list[tuple[str, datetime, str]]:

@@ -125,8 +125,8 @@ class AdministrationForm(
             self._fields[name].required = False
         self._premedication(course.says.premedication)
         self._fields["because"].required = bool(warnings)
-        said = "; ".join(f"{w.check.lower()}, {w.left}" if w.left else w.check.lower() for w in warnings)
-        self._fields["because"].hint = f"Say why the cells may be given all the same: {said}"
+        asked = "the question" if len(warnings) == 1 else f"each of the {len(warnings)} questions"
+        self._fields["because"].hint = f"Answer {asked} above: what you saw or asked, or who decided"
         if not warnings:
             del self._fields["because"]
 
@@ -232,7 +232,7 @@ class AbortForm(form_for(Administration, only={"ended_at", "volume_given"} | REA
         issued = wording.quantity(given.volume_issued, "mL") if given.volume_issued is not None else "the volume"
         self._fields["volume_given"].hint = f"Of {issued} issued; 0 if nothing reached the patient"
         if stop:
-            self.prefill("because", " ".join(stop), "prefilled: why the cells are to be stopped")
+            self.prefill("because", "\n".join(stop) + "\n", "prefilled: why the cells are to be stopped")
         self.live = lambda: dose_live(given)
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         begin_with_reactions(self, given)
@@ -283,6 +283,8 @@ class EventForm(form_for(InfusionEvent, without={"kind"})):
             del self._fields[name]
         for name in {"rate": ("rate",), "stopped": ("reason",), "reaction": ("signs", "severity")}.get(kind, ()):
             self._fields[name].required = True
+        for name in asked:  # what no kind requires is said to be optional: nobody searches for words in a hurry
+            self._fields[name].may_be_left = not self._fields[name].required
 
 
 VitalSignsForm = form_for(VitalSigns)

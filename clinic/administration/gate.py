@@ -16,12 +16,12 @@ from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
 from clinic.administration.person_checks import CARERS, one_record, same_identity, whole_person
 from clinic.administration.placing import misplaced, words_of
+from clinic.administration.thaw_checks import thaw, thawed
 from clinic.administration.verdict import Bedside, Line, Verdict, donor_of, label_of, named
 from clinic.administration.vital_signs import VITALS_HOLD
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
-from clinic.products.limits import COLD_UNKNOWN, cold_unknown
 from clinic.products.what_cells import not_own, tissue_words, tissues, tissues_for, type_words, wrong_cells
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.release.evidence import beside
@@ -39,32 +39,40 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 LABORATORY = (Role.TECHNOLOGIST, Role.QUALITY)
-THAW_WARNING = 30
-"""Minutes after thaw from which the bedside is warned (rule 54)."""
 VITAL_WARNINGS = (
     ("spo2", "Oxygen saturation", "%", lambda v: v < 92), ("temperature", "Temperature", "°C", lambda v: v >= 38),
     ("systolic", "Systolic pressure", "mmHg", lambda v: v < 90),
 )  # fmt: skip
 
 
-def judge(bedside: Bedside, at: datetime) -> Verdict:
-    """Return the whole verdict at a moment, the most dangerous first."""
+def judge(bedside: Bedside, at: datetime, *, asked: bool = True) -> Verdict:
+    """Return the whole verdict at a moment, the most dangerous first.
+
+    ``asked`` False: of what is known before vital signs, volume and the second person are asked for; what it refuses
+    then, no answer to these changes.
+    """
     verdict = Verdict()
     with bedside.records.unchanged():
         worn = (bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
         identity(verdict, *worn, same=bedside.records.people_ids)
         same_identity(verdict, bedside)
         one_record(verdict, bedside, at)
-        two_people(verdict, bedside)
-        authorized(verdict, bedside, at)
+        if asked:
+            two_people(verdict, bedside)
+            authorized(verdict, bedside, at)
         if bedside.product is not None:
             what_cells(verdict, bedside, bedside.product)
-            product_state(verdict, bedside, bedside.product, at)
-            dose_checks.dose(verdict, bedside, bedside.product, at)
-        place(verdict, bedside)
-        vital_signs(verdict, bedside.vitals, at)
         whole_person(verdict, bedside, at)
+        if bedside.product is not None:
+            product_state(verdict, bedside, bedside.product, at)
+            if asked:
+                dose_checks.dose(verdict, bedside, bedside.product, at)
+        place(verdict, bedside)
+        if asked:
+            vital_signs(verdict, bedside.vitals, at)
         papers(verdict, bedside, at)
+        if bedside.product is not None:
+            thawed(verdict, bedside.product)
     return verdict
 
 
@@ -260,42 +268,6 @@ def told(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> 
     )  # fmt: skip
 
 
-def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) -> None:
-    """Minutes since thaw within the protocol's (rule 54); what was frozen has a thaw on record."""
-    limit = course.says.expiry.thaw_minutes
-    if product.thawed_at is None:
-        if cold_unknown(product):
-            verdict.fault(
-                "Fresh or thawed", 54, COLD_UNKNOWN, "not recorded", who=(Role.TECHNOLOGIST, Role.QUALITY),
-                fix=("products.cold", {"product_id": product.id}), fix_label="Record it",
-            )  # fmt: skip
-        if product.lies_frozen:
-            verdict.fault(
-                "Thawed",
-                54,
-                "The product was frozen, and no thaw is recorded.",
-                "no (needed: yes)",
-                who=(Role.TECHNOLOGIST, Role.NURSE),
-                fix=("products.move", {"product_id": product.id, "kind": "thawed"}),
-                fix_label="Record the thaw",
-            )
-        return
-    minutes = int((at - product.thawed_at).total_seconds() // 60)
-    over = limit is not None and at - product.thawed_at >= timedelta(minutes=limit)  # as the page says: expired
-    values = (f"{minutes} min", f"less than {limit} min" if limit else "no limit")
-    if over:
-        verdict.fault(
-            "Time after thaw",
-            54,
-            f"Too long after thaw: {minutes} minutes. The product expired after {limit} minutes.",
-            *values,
-        )
-    elif minutes >= THAW_WARNING:
-        verdict.warn("Time after thaw", 54, *values)
-    else:
-        verdict.fine("Time after thaw", 54, *values)
-
-
 def place(verdict: Verdict, bedside: Bedside) -> None:
     """Route allowed and released for, site and side as ordered (rules 26, 55)."""
     course = bedside.course
@@ -367,8 +339,8 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         if reasons:
             verdict.evidence.append(Line(check=step.title, rule=reasons[0].rule, agrees=False))
             verdict.blocked += reasons
-        else:
-            verdict.fine(step.title, step.rule)
+        elif not any(one.fix is not None and one.fix[0] == step.begin for one in verdict.blocked):
+            verdict.fine(step.title, step.rule)  # what is to be decided anew has not passed
     donors_of_cells(verdict, bedside, at)
 
 

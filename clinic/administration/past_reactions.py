@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic import wording
 from clinic.eligibility.models import Eligibility
 from clinic.patients.doubted import is_after
 
@@ -73,5 +74,15 @@ class PastReaction(NamedTuple):
             then = "Report the adverse event, or have a physician decide on eligibility again."
             return f"A visit told of new symptoms: {self.words}. {then}"
         what = "Earlier reaction to cells" if self.of_cells else "Adverse event"
+        return f"{what}: {self._undecided_words}"
+
+    def because_in(self, zone: str, begun: datetime | None) -> str:
+        """Return the same of cells that run since a moment: what began with them is told with its time, as of now."""
+        if begun is None or self.at is None or self.at < begun.replace(second=0, microsecond=0):
+            return self.because
+        return f"While these cells run, {wording.time_of_day(self.at, zone)}: {self._undecided_words}"
+
+    @property
+    def _undecided_words(self) -> str:
         assess = "assessed and signed the adverse event, or decided" if self.event_id else "decided"
-        return f"{what}: {self.words}. A physician has not {assess} on eligibility since then."
+        return f"{self.words}. A physician has not {assess} on eligibility since then."

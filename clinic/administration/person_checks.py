@@ -247,8 +247,7 @@ def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction)
             fix, label = ("events.show", {"event_id": reaction.event_id}), "Assess the event"
         if reaction.report_in:
             fix, label = ("events.new", {"treatment_id": reaction.report_in}), "Report the adverse event"
-        verdict.fault(
-            reaction.check, 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix, fix_label=label
-        )
+        because = reaction.because_in(bedside.records.zone, begun)
+        verdict.fault(reaction.check, 23, because, reaction.words, who=(Role.PHYSICIAN,), fix=fix, fix_label=label)
     else:
         verdict.warn(reaction.check, 23, reaction.words, "decided since then" if reaction.severe else "")

@@ -76,7 +76,8 @@ def may_go_on(records: CourseRecords, given: Administration, at: datetime) -> No
     start = begun(given, at)
     for one in past_reactions(records):
         if one.stops(records, start):
-            said = f"{one.because} Until then the cells do not go on: stop early, or ask a physician to decide."
+            because = one.because_in(records.zone, start)
+            said = f"{because} Until then the cells do not go on: stop early, or ask a physician to decide."
             raise RuleBroken(said, rule=23)
 
 

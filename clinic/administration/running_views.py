@@ -8,6 +8,7 @@ from flask import Blueprint, abort, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
+from clinic.administration import cells_running
 from clinic.administration.dose_change import SECONDS, DoseChange
 from clinic.administration.events import EVENTS, InfusionEvent, unsigned
 from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
@@ -32,7 +33,7 @@ from clinic.pages import (
     refuse_stale,
     staff_choices,
 )
-from clinic.patients.banner import patient_banner
+from clinic.patients.banner import CELLS_RUNNING, patient_banner
 from clinic.record_pages import record_page
 from clinic.records import Meaning
 from clinic.treatments.models import Treatment
@@ -41,6 +42,8 @@ bp = Blueprint("giving", __name__, template_folder="templates")
 DECIDES = frozenset({Role.PHYSICIAN})
 VOID_START = "For a start that was pressed by mistake. If anything left the bag, stop early instead."
 VOID_COPY = "For a wrong bag number: this bag was not given. Then copy the paper again with the right bag."
+
+CELLS_RUNNING.append((cells_running.running_in, cells_running.told))
 
 
 def _url(given: Administration) -> str:
@@ -84,8 +87,15 @@ def event(administration_id: str, kind: str) -> Answer:
             if kind == "resumed":
                 _refuse_to_go_on(given)
             db.session.add(InfusionEvent.log(by=me(), at=clock.now(), **about, **form.facts()))
-            return commit_and_redirect(_url(given), f"{EVENTS[kind]}: saved.", "wait" if kind == "reaction" else "ok")
+            return commit_and_redirect(_url(given), *_saved(kind))
     return form_page(form, **_event_page(given, kind))
+
+
+def _saved(kind: str) -> tuple[str, str]:
+    """Return what is said when an event was saved, and the kind of that message."""
+    if kind == "reaction":
+        return "Reaction saved. Call the physician, and do the first actions below.", "danger"
+    return f"{EVENTS[kind]}: saved.", "ok"
 
 
 def _refuse_to_go_on(given: Administration) -> None:
@@ -114,23 +124,27 @@ def stop_early(administration_id: str) -> Answer:
     """Stop before all was given: how much, why, and what becomes of the rest."""
     given = get_or_404(Administration, administration_id)
     form = form_of(AbortForm, given)
+    form.can_draft = False
     form.plan(given, stop_because(of_course(db.session(), given.treatment), given, clock.now()))
     if form.validate_on_submit():
         refuse_stale(given)
         with refusals_to(form, "volume_given"):
             weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.abort(by=me(), at=clock.now(), weight=weight, **form.said)
-            return commit_and_redirect(_url(given), "Stopped early: saved. Read the record once more and sign.", "wait")
-    return form_page(
-        form,
-        heading="Stop early",
-        lede=given.headline(),
-        save_label="Stop early",
-        save_icon="player-stop",
-        back_url=_url(given),
-        patient=patient_banner(given),
-        after="The rest of the bag is recorded as wasted or returned. It is not given again.",
-    )
+            return commit_and_redirect(_url(given), "Stopped early: saved. Take the vital signs, then sign.", "wait")
+    return form_page(form, **_early_page(given))
+
+
+def _early_page(given: Administration) -> dict[str, Any]:
+    return {
+        "heading": "Stop early",
+        "lede": given.headline(),
+        "save_label": "Stop early",
+        "save_icon": "player-stop",
+        "back_url": _url(given),
+        "patient": patient_banner(given),
+        "after": "The rest of the bag is recorded as wasted or returned. It is not given again.",
+    }
 
 
 @bp.route("/administrations/<administration_id>/void", methods=["GET", "POST"])

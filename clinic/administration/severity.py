@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 SEVERITIES = {"mild": "Mild", "moderate": "Moderate", "severe": "Severe", "unknown": "I do not know"}
 """Only after a mild one may the cells run on; moderate, severe and not known stop them until a physician decides."""
-HINT = "Only after a mild one do the cells run on; otherwise stop and call the physician"
+HINT = (
+    "Stop and assess first. Mild: restart only if the physician agrees. Any other answer: the cells stay stopped until "
+    "a physician decides"
+)
 _ORDER = ("mild", "unknown", "moderate", "severe")
 _NONE = re.compile(
     r"(no|none|nil|n/?a|nothing|-+|no (adverse )?(reactions?|events?)( (seen|observed|noted|occurred))?"

@@ -32,6 +32,7 @@ from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_histor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from clinic.administration.dose_plan import NextDose
     from clinic.course_records import CourseRecords
 
 LOGS = frozenset({Role.NURSE, Role.PHYSICIAN})
@@ -115,8 +116,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     waiting += [_discard_the_rest(given) for given in given_in(records) if _rest_waits(given)]
     if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting
-    coming = next_dose(records, [given for given in given_in(records) if given.counts], at)
-    if coming is None or (coming.due_at is not None and at < coming.due_at):
+    coming = _due(records, at)
+    if coming is None:
         return waiting  # a spare bag, or one for a later day: nobody is sent to give it now
     product = waiting_products(records, at)[0]
     thawed = ", and thawed" if product.thawed_at else ""
@@ -136,6 +137,19 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         )
     )  # fmt: skip
     return waiting
+
+
+def _due(records: CourseRecords, at: datetime) -> NextDose | None:
+    """Return the dose that is to be given now; None: all were given, or the next is for a later day."""
+    coming = next_dose(records, [given for given in given_in(records) if given.counts], at)
+    return None if coming is None or (coming.due_at is not None and at < coming.due_at) else coming
+
+
+def giving_now(records: CourseRecords, at: datetime) -> list[Product]:
+    """Return the containers that wait for a dose which is to be given now; none while others run, or of a history."""
+    if is_history(records) or any(given.running for given in given_in(records)) or _due(records, at) is None:
+        return []
+    return waiting_products(records, at)
 
 
 def _first_of_the_laboratory(product: Product, course: str, which: str, due: datetime | None) -> Action | None:

@@ -160,3 +160,17 @@ class Bedside:
             told += sorted(alert.text for alert in one.alerts)
         cells = basis(records, self.product) if self.product is not None else {}
         return digest([self.course.content_hash, told, rests, cells])
+
+
+def reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return the reasons as a check keeps them, in order of danger."""
+    return [
+        {
+            "because": b.because,
+            "rule": b.rule,
+            "who": [role.label for role in b.who],
+            "fix": [b.fix[0], b.fix[1]] if b.fix else None,
+            "fix_label": b.fix_label,
+        }
+        for b in verdict.blocked
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -9,7 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.administration import bedside as acts
-from clinic.administration.bedside_page import gate_page, rested_on, times
+from clinic.administration.bedside_page import gate_page, left_after_thaw, rested_on, times
 from clinic.administration.display import check_rows, given_rows
 from clinic.administration.events import unsigned
 from clinic.administration.forms import (
@@ -22,6 +23,7 @@ from clinic.administration.forms import (
     ScanForm,
     VitalSignsForm,
 )
+from clinic.administration.known_before import each_once, known_against
 from clinic.administration.models import Administration, BedsideCheck
 from clinic.administration.monitoring import due_vital_signs, monitoring
 from clinic.administration.route_words import act, first_actions, has_rate
@@ -137,11 +139,13 @@ def _offer_second(form: Any) -> None:
 
 
 def _scanned(form: ScanForm, course: Treatment) -> Answer:
-    """Refuse another patient's band or bag at once; where they agree, ask for the rest."""
+    """Refuse another patient's band or bag at once, and what is known to stop these cells; else ask for the rest."""
     scans = {name: form[name].data for name in SCANS}
     refuse_unreadable(scans)
-    if acts.wrong_pair(db.session(), course, **scans):
-        check = acts.refuse_pair(db.session(), course, by=me(), at=clock.now(), **scans)
+    wrong = acts.wrong_pair(db.session(), course, **scans)
+    refuse = acts.refuse_pair if wrong else acts.refuse_known
+    check = refuse(db.session(), course, by=me(), at=clock.now(), **scans)
+    if check is not None:
         return commit_and_redirect(url_for("administration.check", check_id=check.id))
     rest = form_of(BedsideForm, formdata=None, data=scans)
     rest.can_draft = False
@@ -171,11 +175,16 @@ def _read_by_two(form: BedsideForm, course: Treatment) -> Answer:
 def _bedside(course: Treatment) -> dict[str, Any]:
     """Return what the page of the bedside check shows."""
     records, at = of_course(db.session(), course), clock.now()
+    products = waiting_products(records, at)
+    against = {product.id: known_against(records, product, at) for product in products}
+    closed = each_once([*ADMINISTRATION.reasons(records, at), *chain.from_iterable(against.values())])
     return {
         "course": course,
         "patient": patient_banner(course),
-        "products": waiting_products(records, at),
-        "closed": reasons(ADMINISTRATION.reasons(records, at)),
+        "products": products,
+        "clocks": left_after_thaw(products, at),
+        "against": against,
+        "closed": reasons(closed),
     }
 
 
@@ -317,20 +326,17 @@ def finish(administration_id: str) -> Answer:
         with refusals_to(form):
             weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.finish(by=me(), at=clock.now(), weight=weight, **form.facts())
-            return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
-    return form_page(form, **_end_page(given, stop))
+            return commit_and_redirect(_url(given), "End saved. Take the vital signs, then sign.")
+    return form_page(form, **_end_page(given))
 
 
-def _end_page(given: Administration, stop: list[str]) -> dict[str, Any]:
+def _end_page(given: Administration) -> dict[str, Any]:
     return {
         "heading": f"Record the end of the {act(given.route)}",
         "lede": given.headline(),
         "save_label": "Save the end",
         "back_url": _url(given),
         "patient": patient_banner(given),
-        "template": "administration/event.html",
-        "stop": stop,
-        "stop_url": url_for("giving.stop_early", administration_id=given.id),
         "after": "Given, wasted and returned must add up to the volume issued. The dose comes from the volume given.",
     }
 

@@ -6,6 +6,7 @@ stops further giving to this patient until a physician has decided.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 OVER = frozenset({"resolved", "sequelae"})
 """The outcomes of an event that does not go on."""
+RECOVERED = timedelta(days=30)
+"""After a grave event whoever decides must have known of it for so long [site default]."""
 
 
 def reactions(records: CourseRecords) -> list[PastReaction]:
@@ -82,7 +85,7 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     return PastReaction(
         words, event.performed_at, severe, written(event, ("term", "grade", "serious")), event.id if waits else "",
         of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
-        over_at=_over_at(event) if waits and not _is_grave(event) else None, grave=_is_grave(event),
+        over_at=_over_at(event) if waits else None, grave=_is_grave(event),
     )  # fmt: skip
 
 
@@ -113,12 +116,16 @@ def _is_over(event: AdverseEvent) -> bool:
 
 
 def _over_at(event: AdverseEvent) -> datetime | None:
-    """Return when an event was over, its onset where no end is known; None where it goes on or may be of cells."""
+    """Return since when who decided saw the patient recovered from an event; None where it goes on or may be of cells.
+
+    That is its end, its onset where none is known; of a grave one not before some weeks have passed.
+    """
     suspected = {event.from_cells, event.from_delivery} & SUSPECTED
     anaphylactic = is_anaphylactic(ever(event, ("term", "narrative")))
     if suspected or anaphylactic or not _is_over(event):
         return None
-    return max(starts(event, "ended_at") or starts(event), default=None)
+    over = max(starts(event, "ended_at") or starts(event), default=None)
+    return over + RECOVERED if over is not None and _is_grave(event) else over
 
 
 def tells_of_symptoms(visit: FollowUpVisit) -> bool:

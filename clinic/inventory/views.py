@@ -12,7 +12,7 @@ from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around, of_course
 from clinic.extensions import db
 from clinic.fields import plain
-from clinic.inventory import cold_words, custody, genealogy, lookback, product_search
+from clinic.inventory import cold_words, custody, genealogy, lookback, product_search, thawing
 from clinic.inventory.forms import AssignForm, ColdForm, UnassignForm, courses_for, movement_form
 from clinic.pages import (
     Answer,
@@ -187,6 +187,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
     acts = _first(records, product, at) if state is ProductState.QUARANTINE else []
     acts += [*corrected(records, product), *held(records, product, at)] if state is ProductState.HOLD else []
+    acts += thawing.next_act(product, at, zone()) if state.usable else []
     return {
         "records": records,  # held until the page is drawn, so that nothing of it is read again
         "record": product,
@@ -285,7 +286,7 @@ def move(product_id: str) -> Answer:
         refuse_stale(product)
         with refusals_to(form):
             custody.move(product, kind=kind, by=me(), at=clock.now(), **form.facts())
-            return commit_and_redirect(product_url(product), f"{MOVEMENTS[kind]}: saved.")
+            return commit_and_redirect(product_url(product), thawing.saved(product, kind, zone()))
     return form_page(form, **_moving(product, kind))
 
 
@@ -299,7 +300,7 @@ def _moving(product: Product, kind: str) -> dict[str, Any]:
         "patient": patient_banner(product),
         "url": url_for("products.move", product_id=product.id, kind=kind),
         "before": _before_move(product, kind),
-    }
+    } | thawing.page(product, kind, clock.now())
 
 
 def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:

@@ -20,6 +20,7 @@ from clinic.administration.models import Administration
 from clinic.consent.continuation import Continuation
 from clinic.consent.models import Consent, Withdrawal
 from clinic.ledger.listener import ledger_value
+from clinic.patients.alert_changes import confirming
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.patients.doubted import takes_away
@@ -134,7 +135,7 @@ def _line(row: Any, one: Amendment, user: User) -> Iterator[dict[str, Any]]:
         return
     if isinstance(row, Patient | Alert):
         patient = row if isinstance(row, Patient) else row.patient
-        who = {Role.PHYSICIAN} if isinstance(row, Alert) and one in row.of_physicians else CARERS
+        who = confirming(row, one) if isinstance(row, Alert) else CARERS
         allowed = may(user.role, "patients.confirm_correction") and (row is patient or user.role in who)
         url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=one.id)
         waits = one in row.unconfirmed and (row is not patient or _still(patient, one))

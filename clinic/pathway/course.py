@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 
 from clinic import clock, record_display, wording
+from clinic.administration.known_before import known_of_course
+from clinic.administration.step import STOP
 from clinic.fields import fields_of
 from clinic.followup.models import PlannedVisit
 from clinic.pathway import judgement
@@ -31,20 +33,25 @@ if TYPE_CHECKING:
 EMPTY = (None, "", [], {})
 
 
+AGAIN = "Needed again"
+"""What the rail says of a step that is done, and without whose renewal the cells that wait are not given."""
+
+
 def rail(found: list[Standing], records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
     """Return the steps as the rail draws them; the first that is not done is the present one."""
-    course = records.course
+    course, again = records.course, {one.fix[0] for one in known_of_course(records, at) if one.fix is not None}
     present = next((s.step.name for s in found if s.progress.state is not State.DONE), "")
     return [
         {
             "title": s.step.title,
-            "state": State.NOW.value if s.progress.waits else s.progress.state.value,
-            "state_word": s.progress.word,
+            "state": State.NOW.value if s.progress.waits or renew else s.progress.state.value,
+            "state_word": AGAIN if renew else s.progress.word,
             "by": _by(s, records, at),
             "url": url_for(s.step.endpoint, treatment_id=course.id),
             "current": s.step.name == present,
         }
         for s in found
+        for renew in [s.progress.state is State.DONE and s.step.begin in again]
     ]
 
 
@@ -84,6 +91,7 @@ def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, An
             "label": mine.title,
             "icon": "arrow-right",
             "url": url_for(mine.to[0], **mine.to[1]),
+            "stops": mine.title == STOP,
         }
     if not waiting:
         return None
@@ -99,13 +107,17 @@ def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, An
         "url": None,
         "label": "",
         "icon": "",
+        "stops": waiting[0].title == STOP,
     }
 
 
 def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
-    """Return the first blocked step with all its reasons; None if nothing is blocked."""
+    """Return the first blocked step with all its reasons, else what stops the cells that wait; None: nothing is."""
     first = judgement.blocked(found, records, at)
-    return None if first is None else (f"{first[0].title} is blocked, because…", record_display.reasons(first[1]))
+    if first is not None:
+        return f"{first[0].title} is blocked, because…", record_display.reasons(first[1])
+    known = known_of_course(records, at)
+    return ("The cells cannot be given now, because…", record_display.reasons(known)) if known else None
 
 
 def failing_results(records: CourseRecords) -> list[tuple[str, str, list[str]]]:

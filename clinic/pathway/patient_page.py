@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import object_session
 
 from clinic import record_display, wording
-from clinic.access import may
+from clinic.access import Role, may
 from clinic.administration.person_checks import cells_since
 from clinic.assets import icon
 from clinic.consent.display import STANDINGS, sign_consent
@@ -20,6 +20,7 @@ from clinic.course_records import in_turns
 from clinic.judged_lines import CourseLine
 from clinic.pathway.confirmations import donor_in_doubt
 from clinic.pathway.judgement import judge
+from clinic.patients.alert_changes import confirming, waits_for
 from clinic.patients.donors import Donor
 from clinic.patients.identity import IDENTITY, corrected_words, identity_corrections
 from clinic.patients.models import Patient
@@ -147,16 +148,18 @@ def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, A
     who, mine = correction.amended_by.printed_name, not user.is_same_person(correction.amended_by)
     url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=correction.id)
     mine = mine and may(user.role, "patients.confirm_correction")
+    waits = "a second person"
     did, until = "took an allergy or the death out of this record.", "Until then the earlier entry still counts."
     if correction.corrects(IDENTITY) and correction.record == patient.__tablename__:
         did = f"corrected who the patient is: {corrected_words([correction])}."
         until = "Until then no cells are given. Replace wristband and labels that were printed with the old entry."
     if correction.record == "alert":
         alerts = [one for same in patient.person for one in same.alerts if one.id == correction.record_id]
-        confirms = "a physician" if any(correction in one.of_physicians for one in alerts) else "a nurse or physician"
-        did = f"closed or changed an alert that counts at the bedside; {confirms} confirms that."
+        who_may = frozenset[Role]().union(*(confirming(one, correction) for one in alerts[:1]))
+        did, mine = "closed or changed an alert that counts at the bedside.", mine and user.role in who_may
+        until, waits = f"It counts until {waits_for(who_may)} confirms that.", waits_for(who_may)
     return {
-        "tag": "Your next action" if mine else "Waiting for a second person",
+        "tag": "Your next action" if mine else f"Waiting for {waits}",
         "title": "Confirm the correction",
         "text": f"{who} {did} {until}",
         "url": url if mine else None,

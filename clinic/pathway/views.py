@@ -9,13 +9,14 @@ from flask import Blueprint, Response, abort, g, render_template, request, url_f
 from clinic import clock, drafts, preferences, read_log, wording
 from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
 from clinic.accounts.authorizations import staff_and_expiring
+from clinic.administration.known_before import known_against
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
 from clinic.followup.reporting import all_due
 from clinic.followup.step import events, plans, visits
 from clinic.identifiers import parse_id
-from clinic.inventory import genealogy
+from clinic.inventory import genealogy, thawing
 from clinic.pages import (
     Answer,
     commit_and_redirect,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
 
+thawing.KNOWN_AGAINST.append(known_against)
 bp = Blueprint("pathway", __name__, template_folder="templates")
 FILTER = "today"
 """The name under which a person's filter of Today is kept."""

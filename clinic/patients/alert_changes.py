@@ -24,6 +24,8 @@ MAY_CELLS_GO_ON = "May cells be collected or given before a physician has read t
 MAY_GO_ON = {"yes": "Yes, it is a caution", "no": "No, a physician decides first", "unknown": "I do not know"}
 """What the writer of an alert is asked, and answers: only a caution lets cells go on."""
 
+STILL_COUNTS = "still counts at the bedside"
+
 
 class Told(NamedTuple):
     """What an alert says: its text, what its writer answered to `MAY_GO_ON`, and since when; None: not recorded."""
@@ -85,6 +87,24 @@ def weakened(alert: Any) -> Iterator[Weakened]:
         checked = [change for change in (one, closing) if change is not None and _by_another_carer(alert, change)]
         if allergy or lifted or (healed and not checked):
             yield Weakened(one, before, lifted)
+
+
+def confirming(alert: Any, correction: Amendment) -> frozenset[Role]:
+    """Return who confirms a correction of an alert: of what stops cells a physician, else a nurse, too (rule 23)."""
+    return frozenset({Role.PHYSICIAN} if correction in alert.of_physicians else {Role.NURSE, Role.PHYSICIAN})
+
+
+def waits_for(who: frozenset[Role]) -> str:
+    """Return in words for whom a correction waits."""
+    return "a second nurse or physician" if Role.NURSE in who else "a physician"
+
+
+def shown_in_band(alert: Any, day: date) -> list[str]:
+    """Return what the patient's band says of an alert on a day: also what was closed or changed and counts on."""
+    if alert.shown_on(day) and (alert.version or 1) == 1:
+        return [alert.text]
+    told = [one.text for one in said_on(alert, day)]
+    return [text if text == alert.text and alert.shown_on(day) else f"{text}: {STILL_COUNTS}" for text in told]
 
 
 def said_on(alert: Any, day: date) -> list[Told]:

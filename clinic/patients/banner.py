@@ -12,13 +12,31 @@ from sqlalchemy.orm import aliased, object_session
 
 from clinic import clock, read_log, wording
 from clinic.pages import zone
+from clinic.patients.alert_changes import shown_in_band
 from clinic.patients.lookalikes import lookalikes, warning
 from clinic.patients.merging import others
 from clinic.patients.models import SEXES, Patient
 from clinic.protocols.models import ProtocolVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
+
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningCells:
+    """Cells that run into the patient: which and since when, their page, why they are to be stopped, and where."""
+
+    what: str
+    url: str
+    stop: list[str]
+    stop_url: str
+
+
+CELLS_RUNNING: list[tuple[Callable[[Any, Any, str], Any], Callable[[Session, Any], list[RunningCells]]]] = []
+"""What a room above adds: a part of the band's one query, and what is told of what that found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +63,12 @@ class Banner:
     """What was found in cells after this patient got them (rule 43)."""
     same_person: list[tuple[str, str]]
     """Record number and address of the other records that are confirmed to be this person's."""
+    running: list[RunningCells]
+
+    @property
+    def to_stop(self) -> list[RunningCells]:
+        """The cells that run into the patient and are to be stopped."""
+        return [one for one in self.running if one.stop]
 
 
 RELATED = ("product", "run", "plan", "consent", "patient", "relative_of", "donor")
@@ -83,7 +107,8 @@ def _subject(row: Any) -> tuple[Patient | None, str]:
 def _beside(dialect: str) -> tuple[Any, ...]:
     """Return what the band's one query selects beside the names, built once: see `lookalikes`."""
     patient_id, person_id = bindparam("patient_id"), bindparam("person_id")
-    return (_withdrawn_at(patient_id), *(ask(patient_id, person_id, dialect) for ask, _words in Patient.warned_by))
+    asked = [ask for ask, _words in [*Patient.warned_by, *CELLS_RUNNING]]
+    return (_withdrawn_at(patient_id), *(ask(patient_id, person_id, dialect) for ask in asked))
 
 
 def _withdrawn_at(patient_id: Any) -> Any:
@@ -126,13 +151,21 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
     session = object_session(patient)
     same = [patient, *(others(session, patient) if session else [])]
     standing = [alert for one in same for alert in one.alerts if alert.shown_on(today)]
+    told = [alert for one in same for alert in one.alerts if alert.about_id not in {other.id for other in same}]
     named = {alert.about_id for alert in standing} | {one.id for one in same}
     beside = _beside(session.get_bind().dialect.name if session else "sqlite")
     similar, (gone_at, *known) = lookalikes(session, patient, beside) if session else ([], [None] * len(beside))
+    warned = len(Patient.warned_by)
     since = [
         words(session, one, place)
-        for one, (_ask, words) in zip(known, Patient.warned_by, strict=True)
+        for one, (_ask, words) in zip(known[:warned], Patient.warned_by, strict=True)
         if one and session is not None
+    ]
+    running = [
+        cells
+        for one, (_ask, told) in zip(known[warned:], CELLS_RUNNING, strict=True)
+        if one and session is not None
+        for cells in told(session, one)
     ]
     if alike is None:
         alike = warning([other for other in similar if other.id not in named])
@@ -154,7 +187,7 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
         consent_withdrawn=wording.short_day(clock.day(gone_at, place)) if gone_at else "",
         found_since=[text for text in since if text],
-        alerts=[alert.text for alert in standing if alert.about_id not in {one.id for one in same}]
-        + ([alike] if alike else []),
+        running=running,
+        alerts=[text for alert in told for text in shown_in_band(alert, today)] + ([alike] if alike else []),
         same_person=[(one.record_number or one.id, url_for("pathway.patient", patient_id=one.id)) for one in same[1:]],
     )

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from clinic.patients.lookalikes import Alike
 
 SAME = {"no": "No, another person", "yes": "Yes, the same person"}
+ANSWERS_DO = (
+    "Yes: the alert is shown as a caution. No, or I do not know: nothing is collected or given until a physician "
+    "decides; cells that are running are stopped"
+)
+"""What follows from each answer of who writes an alert."""
 QUESTION = {"same_person", "same_why", "birth_note"}
 
 
@@ -139,6 +144,7 @@ def ask_writer(form: Any, _alert: Alert | None = None) -> None:
     """Ask who writes or amends an alert whether cells may go on; of a likeness there is no such question."""
     if "may_go_on" in form._fields:
         form["may_go_on"].required = True
+        form["may_go_on"].hint = ANSWERS_DO
 
 
 ClosingForm = form_for(

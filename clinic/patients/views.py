@@ -24,6 +24,16 @@ from clinic.pages import (
     refuse_stale,
     zone,
 )
+from clinic.patients.alert_changes import confirming
+from clinic.patients.alert_pages import (
+    CLOSING,
+    MAY_CELLS_WAIT,
+    alert_said,
+    lifting,
+    now_shown,
+    still_counts,
+    unconfirmed,
+)
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement, correction_lines
 from clinic.patients.donors import BloodTyping
@@ -50,11 +60,6 @@ IDENTITY_AFTER = (
     "were printed with the old entry."
 )
 FAR = "It is far from the weight before: a second person compares it with the scale and signs it before it counts."
-CONFIRMS = frozenset({Role.NURSE, Role.PHYSICIAN})
-MAY_CELLS_WAIT = {
-    "yes": "A caution: cells go on", "no": "Cells wait for a physician", "unknown": "Cells wait for a physician"
-}  # fmt: skip
-"""What the list of alerts says of the answer of who wrote one."""
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
 
@@ -134,45 +139,39 @@ def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
             recheck(me(), form.password.data or "")
             correction.confirm(by=me(), at=clock.now())
             return commit_and_redirect(_url(patient), "The correction is confirmed.")
-    return form_page(form, before=correction_lines(patient, correction, zone()), **_confirming(patient, correction))
+    return form_page(form, **_confirming(patient, correction))
 
 
 def _may_confirm(correction: Amendment) -> None:
     """Refuse that others than nurse or physician confirm the end of an alert; of what stops cells only a physician."""
     if correction.record != Alert.__tablename__:
         return
-    if me().role not in CONFIRMS:
-        raise RuleBroken(
-            "A nurse or physician confirms that an alert that counts at the bedside was closed or changed.", rule=23
-        )
-    alert = get_or_404(Alert, correction.record_id)
-    if correction in alert.of_physicians and me().role is not Role.PHYSICIAN:
-        raise RuleBroken("A physician confirms that an alert that stops cells was closed or changed.", rule=23)
-
-
-def _alert_said(correction: Amendment) -> str:
-    """Return what an alert says and what it said before, for whoever confirms a correction of it; empty: no alert."""
-    if correction.record != Alert.__tablename__:
-        return ""
-    alert = get_or_404(Alert, correction.record_id)
-    texts = [*(str(one.changes["text"][0]) for one in alert.amendments if "text" in one.changes), alert.text]
-    return f"The alert: {', then '.join(f'“{text}”' for text in dict.fromkeys(texts))}. "
+    who = confirming(get_or_404(Alert, correction.record_id), correction)
+    if me().role not in who:
+        stops = "stops cells" if Role.NURSE not in who else "counts at the bedside"
+        whose = " or ".join(sorted(role.label for role in who))
+        raise RuleBroken(f"A {whose} confirms that an alert that {stops} was closed or changed.", rule=23)
 
 
 def _confirming(patient: Patient, correction: Amendment) -> dict[str, Any]:
     """Return what the page on which a correction is confirmed shows."""
+    who = correction.amended_by.printed_name
     return {
         "heading": "Confirm the correction",
-        "lede": f"{_alert_said(correction)}Corrected by {correction.amended_by.printed_name}: “{correction.reason}”",
+        "lede": f"{alert_said(correction)}Corrected by {who}: “{correction.reason}”",
         "save_label": "Confirm",
         "back_url": _url(patient),
         "patient": patient_banner(patient),
+        "before": correction_lines(patient, correction, zone()),
+        "before_title": f"Corrected by {who}",
+        "after_title": "When you confirm",
         "after": IDENTITY_AFTER if correction.corrects(IDENTITY) else COUNTS_UNTIL,
-    }
+    } | lifting(correction)
 
 
-def _form(form: Any, patient: Patient, heading: str, save_label: str, back_url: str) -> Answer:
-    return form_page(form, heading=heading, save_label=save_label, back_url=back_url, patient=patient_banner(patient))
+def _form(form: Any, patient: Patient, heading: str, save_label: str, back_url: str, **more: Any) -> Answer:
+    shown = {"heading": heading, "save_label": save_label, "back_url": back_url, "patient": patient_banner(patient)}
+    return form_page(form, **shown, **more)
 
 
 def _when(record: Record) -> str:
@@ -308,6 +307,7 @@ def alerts(patient_id: str) -> str:
         patient=patient_banner(patient),
         people=names(),
         answers=MAY_CELLS_WAIT,
+        unconfirmed={alert.id: unconfirmed(alert) for alert in patient.alerts},
         may_write=me().role in WRITERS,
     )
 
@@ -320,9 +320,10 @@ def new_alert(patient_id: str) -> Answer:
     form, back_url = form_of(AlertForm, about={"patient": patient}), url_for("patients.alerts", patient_id=patient.id)
     if form.validate_on_submit():
         with refusals_to(form):
-            db.session.add(Alert.log(by=me(), at=clock.now(), patient=patient, **form.facts()))
-            return commit_and_redirect(back_url, "The alert is now shown on every page about this patient.")
-    return _form(form, patient, "Add an alert", "Add the alert", back_url)
+            alert = Alert.log(by=me(), at=clock.now(), patient=patient, **form.facts())
+            db.session.add(alert)
+            return commit_and_redirect(back_url, *now_shown(alert))
+    return _form(form, patient, "Add an alert", "Add the alert", back_url, template="patients/alert.html")
 
 
 @bp.route("/alerts/<alert_id>/closing", methods=["GET", "POST"])
@@ -335,13 +336,6 @@ def close_alert(alert_id: str) -> Answer:
         refuse_stale(alert)
         with refusals_to(form):
             alert.close(by=me(), at=clock.now(), today=clock.today(zone()), reason=form.facts()["reason"])
-            return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{_still_counts(alert)}")
-    return _form(form, alert.patient, f"Close the alert: {alert.text}", "Close the alert", back_url)
-
-
-def _still_counts(alert: Alert) -> str:
-    """Return who confirms first that an alert was closed; nothing where nobody has to."""
-    if not alert.unconfirmed:
-        return ""
-    who = "a physician" if alert.of_physicians else "a second nurse or physician"
-    return f" It still counts at the bedside until {who} confirms."
+            return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{still_counts(alert)}")
+    said = {"lede": MAY_CELLS_WAIT.get(alert.may_go_on or "", ""), "after": CLOSING[me().role is Role.PHYSICIAN]}
+    return _form(form, alert.patient, f"Close the alert: {alert.text}", "Close the alert", back_url, **said)

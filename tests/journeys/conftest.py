@@ -15,11 +15,15 @@ from werkzeug.serving import make_server
 
 from tests.factories import PASSWORD
 from tests.journeys.person import DESK, Faults, Person
+from tests.safety.driver import Ward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Flask
+    from sqlalchemy.orm import Session
+
+    from tests.factories import Team
 
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -102,3 +106,9 @@ def arrive(visitor: Callable[[], Person]) -> Callable[..., Person]:
         return here[name]
 
     return one
+
+
+@pytest.fixture
+def ward(session: Session, team: Team, client_as: Callable) -> Ward:
+    """The rest of the clinic: it prepares what the story begins with."""
+    return Ward(session, team, client_as)

@@ -87,12 +87,6 @@ def test_a_patient_withdraws_on_the_morning_of_the_harvest(
     assert verify(session) == []
 
 
-@pytest.fixture
-def ward(session: Session, team: Team, client_as: Callable) -> Ward:
-    """The rest of the clinic: it prepares what the story begins with."""
-    return Ward(session, team, client_as)
-
-
 @pytest.mark.rule(19)
 @pytest.mark.hazard("H3")
 def test_a_donor_is_found_reactive_after_the_cells_were_banked(
@@ -195,7 +189,8 @@ def test_two_people_take_a_bag_from_thaw_to_end_and_one_scan_is_refused(
 
     technologist.goes_to(f"/products/{right}")
     technologist.clicks("Thaw")
-    technologist.presses("Save")
+    technologist.presses("Thaw now: use within 60 min")
+    technologist.sees("Check at the bedside", re.compile(r"Thawed at \d\d:\d\d. Use before \d\d:\d\d"))
 
     nurse.goes_to(course)
     nurse.clicks("Check at the bedside")

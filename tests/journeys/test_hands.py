@@ -14,8 +14,9 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.accounts import security
 from clinic.harvest.models import Harvest
-from tests.bedside import released_product
+from tests.bedside import checked, released_product
 from tests.factories import PASSWORD, harvested, ready_for_harvest
+from tests.safety.driver import Ward
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,3 +227,46 @@ def test_enter_goes_to_the_person_who_is_chosen(arrive: Callable[[str], Person],
     me.page.keyboard.press("Enter")
     here = me.page.evaluate("() => [document.activeElement.name, document.activeElement.checked]")
     assert here == ["performed_by_id", True]
+
+
+@pytest.mark.rule(1)
+@pytest.mark.hazard("H4")
+def test_a_scan_replaces_the_code_that_could_not_be_read(
+    arrive: Callable[[str], Person], team: Team, session: Session
+) -> None:
+    mine = ready_for_harvest(team)
+    bag, band, course = released_product(mine, team).id, mine.patient_id, there(session, mine)
+    me = arrive("nurse")
+    me.goes_to(f"/treatments/{course}/bedside")
+    for code in ("A999926ZTVK3", bag):  # a scanner types the code and Enter
+        me.page.keyboard.type(code)
+        me.page.keyboard.press("Enter")
+    me.sees("This code cannot be read. Scan it again")
+    me.looks()
+    expect(me.box("Wristband")).to_be_focused()
+    me.page.keyboard.type(band)
+    expect(me.box("Wristband")).to_have_value(band)
+    me.page.keyboard.press("Enter")
+    me.sees("Vital signs before the start")
+
+
+def test_the_box_with_the_focus_and_its_question_lie_under_no_bar(
+    arrive: Callable[[str], Person], ward: Ward, team: Team, session: Session
+) -> None:
+    mine = ready_for_harvest(team)
+    bag = ward.verified(released_product(mine, team))
+    ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text="Should sit upright", may_go_on="yes")
+    check = there(session, checked(mine, bag, team))
+    me = arrive("nurse")
+    me.page.set_viewport_size({"width": 820, "height": 700})
+    me.page.goto(f"/bedside-checks/{check}")
+    me.page.get_by_role("button", name="Begin").click()
+    me.page.get_by_role("link", name="Reason for continuing: required").click()
+    box = me.box("Reason for continuing")
+    expect(box).to_be_focused()
+    hidden = "box => document.querySelector('.c-band').getBoundingClientRect().bottom - box.getBoundingClientRect().top"
+    assert box.locator("xpath=ancestor::div[contains(@class, 'c-field')]").first.evaluate(hidden) <= 0
+    begin = me.page.get_by_role("button", name="Begin")
+    expect(begin).to_have_class(re.compile("c-huge--waits"))
+    box.fill("sits upright, seen by both of us")
+    expect(begin).not_to_have_class(re.compile("c-huge--waits"))

@@ -141,8 +141,8 @@ def test_a_check_that_was_clear_with_the_imported_records_is_built_on_them(ward,
     assert undo(ward, "nurse", batch).status_code == 303
     assert ward.session.get(ImportBatch, batch.id).taken_back_at is not None, "scores speak against nothing"
     batch = take(
-        "events", mine, event_performed_at=ago(minutes=90), event_term="Headache", event_grade="1",
-        event_from_cells="unlikely", event_serious="none", event_outcome="resolved",
+        "events", mine, event_performed_at=ago(minutes=90), event_term="Headache", event_serious="none",
+        event_outcome="resolved",
     )  # fmt: skip
     assert ward.check(mine, bag).clear, ward.refused
     assert undo(ward, "nurse", batch).status_code == 422

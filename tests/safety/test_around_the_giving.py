@@ -166,7 +166,7 @@ def test_an_earlier_anaphylaxis_stops_until_a_physician_decides_again(ward, own)
         by=ward.team.nurse, at=at, treatment=mine, performed_at=at, performed_by=ward.team.nurse, term="Anaphylaxis",
         aware_on=clock.day(at, "Europe/Berlin"), grade="4", from_cells="probable", from_harvest="unlikely",
         from_delivery="unlikely", expected="unexpected", outcome="resolved",
-        confirmed={"performed_at": "to the sedation before the harvest"},
+        confirmed={"performed_at": "to the sedation before the harvest", "grade": "over after one dose of adrenaline"},
     )  # fmt: skip
     ward.team.add(event)
     ward.give(mine, bag)

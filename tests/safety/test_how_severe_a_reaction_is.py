@@ -262,7 +262,7 @@ def test_a_child_has_other_limits(ward, runs, typed, stops):
     mine.patient.birth_date = clock.today("Europe/Berlin") - timedelta(days=4 * 366)
     ward.session.commit()
     assert signs_of(ward, given, **typed).status_code == 303, ward.refused
-    assert ("Earlier reaction to cells" in stopped(ward)) is stops
+    assert ("While these cells run" in stopped(ward)) is stops
 
 
 def test_a_slip_of_the_monitor_is_taken_back_with_a_physician(ward, runs):

@@ -76,7 +76,9 @@ def test_a_caution_is_answered_by_a_reason(ward, own):
     assert check.clear, check.reasons
     page = ward.browser("nurse").get(f"/treatments/{mine.id}/administrations/new?check={check.id}").text
     assert "Right cells, right patient" not in page, "somebody still has to read the alert"
-    assert "Answer the warning first" in page
+    assert "Not yet:</span> answer the warning" in page
+    assert "c-gatepage--ask" in page, "green says that nothing is left to do"
+    assert "c-verdict--go" not in page
     ward.begin(check, because="sits upright, seen by both of us")
     assert ward.given(bag) is not None, ward.refused
 

@@ -28,21 +28,46 @@
   }
   if (now0 && document.querySelector("[data-due]")) { setInterval(tick, 15000); }
 
-  // What went wrong takes the focus, so that it is read first.
-  var first = document.querySelector("[data-focus]");
+  // What went wrong takes the focus, so that it is read first; after an unreadable code the next scan goes into its box.
+  var first = document.querySelector("form[data-scan] [aria-invalid]") || document.querySelector("[data-focus]");
   if (first) { first.focus(); }
+
+  // What is scanned replaces what stands in the box: two codes in one box are no code.
+  all(".c-scan input").forEach(function (box) { box.addEventListener("focus", function () { box.select(); }); });
+  if (first && first.matches(".c-scan input")) { first.select(); }
+
+  // What is filled in already is gone on from its end, not from its beginning.
+  all("textarea").forEach(function (box) {
+    box.addEventListener("focus", function () {
+      if (box.value && !box.selectionStart && !box.selectionEnd) { box.setSelectionRange(box.value.length, box.value.length); }
+    }, {once: true});
+  });
+
+  // The link of an error leads to its box with the question and the error above it in view.
+  all(".c-errsum a").forEach(function (link) {
+    link.addEventListener("click", function (e) {
+      var box = document.getElementById(link.hash.slice(1));
+      if (!box) { return; }
+      e.preventDefault();
+      if (box.closest("details")) { box.closest("details").open = true; }
+      box.focus({preventScroll: true});
+      (box.closest(".c-field") || box).scrollIntoView({block: "start"});
+    });
+  });
 
   // A password box is ready to type into, and what is signed stays in view above it.
   var ready = document.querySelector("[data-ready]");
   if (ready && !first) { ready.focus({preventScroll: true}); }
 
+  var BAR = ".c-save, .c-go"; // with the buttons, at the foot of the window
+  function height(what) {
+    var bar = document.querySelector(what);
+    return bar && /sticky|fixed/.test(getComputedStyle(bar).position) ? bar.offsetHeight : 0;
+  }
+
   // What has the focus is never under the patient's band or the bar with the buttons, however high they are here.
   function clear() {
-    var bars = [".c-band", ".c-save, .c-go"].map(function (what) {
-      var bar = document.querySelector(what);
-      return (bar && getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0) + 16 + "px";
-    });
-    root.style.scrollPaddingBlock = bars.join(" ");
+    root.style.scrollPaddingBlock = [".c-band", BAR].map(function (what) { return height(what) + 16 + "px"; }).join(" ");
   }
   if (document.querySelector(".c-band, .c-save, .c-go")) { clear(); window.addEventListener("resize", clear); }
 
@@ -195,7 +220,7 @@
     if (whole) { box = all("input, select", whole).filter(usable)[0]; }
     window.scrollTo(0, 0);
     // No page opens below its own heading, with a choice under the finger that nobody has read yet.
-    var below = box.getBoundingClientRect().bottom > window.innerHeight;
+    var below = box.getBoundingClientRect().bottom > window.innerHeight - height(BAR);
     if (below && box.type === "radio") { return; }
     box.focus({preventScroll: true});
     if (whole) { box.select(); } // as Tab does: what is typed replaces the day that stands there
@@ -237,6 +262,14 @@
     }
     box.addEventListener("input", function () { clearTimeout(wait); wait = setTimeout(count, 300); });
     if (box.value) { count(); }
+  });
+
+  // Before the warnings are answered the next thing to do is the answer, not the button. (The server refuses it, too.)
+  all("[data-answered-by]").forEach(function (button) {
+    var boxes = all("[name^=" + button.dataset.answeredBy + "]", button.form);
+    function keep() { button.classList.toggle("c-huge--waits", boxes.some(function (box) { return box.value.trim() === ""; })); }
+    button.form.addEventListener("input", keep);
+    keep();
   });
 
   // A result that needs more words opens the boxes for them.
