@@ -25,7 +25,7 @@ from clinic.reports.catalog import REPORTS
 from clinic.reports.data import Data
 from clinic.reports.followed import NO_DAY, NOTHING, followed
 from clinic.reports.report import rate
-from tests.factories import published
+from tests.factories import patient, published, ready_for_harvest
 from tests.safety.driver import Ward
 
 if TYPE_CHECKING:
@@ -143,6 +143,19 @@ def test_survival_is_read_from_all_that_a_table_tells(take, data, pair):
         NOTHING: 0,
         NO_DAY: sum(seen is None for _row, seen in told),
     }
+
+
+def test_a_figure_has_one_type_in_json_lines(take, session, team, client_as):
+    """An age in whole years from a birth date, and one with decimals from the order, are both texts."""
+    take({"age": "9.6"}, {"age": "36"})
+    course = ready_for_harvest(team, patient(team))
+    session.commit()
+    for people in ("named", "research"):
+        lines = client_as("quality").get(f"/analysis/courses.jsonl?people={people}").text.splitlines()
+        ages = {one["course_id"]: one["age_years"] for one in map(json.loads, lines)}
+        assert {type(one) for one in ages.values()} == {str}
+        assert max(ages.values()) == "9.6"
+        assert ages[course.id].isdigit()
 
 
 def test_time_without_a_relapse_is_time_observed_and_counts_in_clarks_c(take, data):
