@@ -171,15 +171,15 @@ def around_all(session: Session, products: Iterable[Any], *, only: Only = None) 
     }
 
 
-def turns(ids: Sequence[str]) -> Iterable[list[str]]:
+def turns(ids: Sequence[str], at_once: int = AT_ONCE) -> Iterable[list[str]]:
     """Yield ids in batches."""
-    for start in range(0, len(ids), AT_ONCE):
-        yield list(ids[start : start + AT_ONCE])
+    for start in range(0, len(ids), at_once):
+        yield list(ids[start : start + at_once])
 
 
-def in_turns(session: Session, course_ids: Sequence[str]) -> Iterable[CourseRecords]:
+def in_turns(session: Session, course_ids: Sequence[str], at_once: int = AT_ONCE) -> Iterable[CourseRecords]:
     """Yield the records of many courses, some at a time."""
-    for turn in turns(course_ids):
+    for turn in turns(course_ids, at_once):
         found = load(session, turn)
         yield from (found[course_id] for course_id in turn if course_id in found)
 

@@ -2,7 +2,9 @@
 
 Headings carry label and unit; a moment has two columns, UTC and the site's wall clock; a person is the printed name.
 The research variant drops names of patients and staff, contact, birth dates and every free text, gives the age instead,
-and of a moment only the day, shifted by a number of days of the patient's own (rule 73).
+and of a moment only the day, shifted by a number of days of the patient's own (rule 73). Who knows one true day of a
+person knows all, so it has no day that several people share: when something was written, signed, corrected or imported,
+when a lot expires, or when something happened that is about nobody.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from sqlalchemy.orm import configure_mappers
 
 from clinic.accounts.models import Site, User
 from clinic.administration.models import Administration
+from clinic.exchange.research import leading
 from clinic.fields import Field, fields_of
 from clinic.model import Model, Quantity, UTCDateTime
 from clinic.notices import Notice
+from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.records import Entry, Record, Signature
 from clinic.release.doses import LABELS
@@ -81,7 +85,8 @@ KEPT_TEXT = {
 
 NOT_FOR_RESEARCH = {"person", "signers", "wall"}
 """Kinds of columns that name staff, or tell the time of day."""
-SHIFTED = {"moment": "shifted", "day": "shifted", "signed": "shifted signature"}
+OF_A_LOT = {"harvest.anticoagulant_expires_on", "manipulation.lot_expires_on"}
+"""Days that everybody has in common who got something of the lot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +99,17 @@ class Column:
     fact: Field | None = None
     identifying: bool = False
     free: bool = False
+    shared: bool = False
+    """Whether it is a day that several people can have in common, such as that of an import."""
 
-    def shifted(self) -> Column:
-        """Return this column as the research variant has it: of a day or a moment only the day, shifted."""
-        if self.kind not in SHIFTED:
+    def for_research(self) -> Column:
+        """Return this column as the research variant has it: of a moment the day, shifted; whether it was signed."""
+        if self.kind == "signed":
+            return replace(self, kind="whether signed", heading="Signed")
+        if self.kind not in {"moment", "day"}:
             return self
         heading = self.heading.removesuffix(" (UTC)")
-        return replace(self, kind=SHIFTED[self.kind], heading=f"{heading} (day, shifted per patient)")
+        return replace(self, kind="shifted", heading=f"{heading} (day, shifted per patient)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +126,8 @@ class Dataset:
         if not research:
             return tuple(column for column in self.columns if column.kind != "age")
         return tuple(
-            column.shifted() for column in self.columns
-            if not column.identifying and not column.free and column.kind not in NOT_FOR_RESEARCH
+            column.for_research() for column in self.columns
+            if not (column.identifying or column.free or column.shared or column.kind in NOT_FOR_RESEARCH)
         )  # fmt: skip
 
     @property
@@ -228,18 +237,29 @@ def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column
         and name not in KEPT_TEXT
         and not (fact and fact.choices)
         and not _reference(column)
-        and key not in {"id", "record", "record_id", "content_hash", "role"}
+        and key not in {"id", "record", "record_id", "role"}
     )
     free = (
         free
         or (kind == "map" and key not in {"markers", "not_recorded"})
         or (kind == "list" and not (fact and fact.choices) and key not in {"routes", "instruments"})
     )
+    shared = kind in {"moment", "day"} and _shared(model, name, fact)
     if kind == "moment":
-        yield Column(key=key, heading=f"{heading} (UTC)", kind="moment", fact=fact, identifying=identifying)
+        yield Column(
+            key=key, heading=f"{heading} (UTC)", kind="moment", fact=fact, identifying=identifying, shared=shared
+        )  # fmt: skip
         yield Column(key=key, heading=f"{heading} (site time)", kind="wall", fact=fact, identifying=identifying)
     else:
-        yield Column(key=key, heading=heading, kind=kind, fact=fact, identifying=identifying, free=free)
+        yield Column(
+            key=key, heading=heading, kind=kind, fact=fact, identifying=identifying, free=free, shared=shared
+        )  # fmt: skip
+
+
+def _shared(model: type[Model], name: str, fact: Field | None) -> bool:
+    """Whether a day is no fact of one person: of writing, of the clinic's own work, of a lot, or about nobody."""
+    of_somebody = model in {Patient, Donor} or leading(model)
+    return fact is None or name in OF_A_LOT or not model.JUDGED or not of_somebody
 
 
 def _heading(key: str) -> str:
@@ -306,7 +326,7 @@ DESCRIBED = {
     "age": "whole years; 43/44 where the birth date is known in part; research variant only",
     "shifted": "ISO 8601 day; all days of one patient are shifted by the same secret number of days; 2020-03/2020-04, "
     "2019/2020: in one of these months or years, where no more than the month or year is known",
-    "shifted signature": "ISO 8601 day, shifted like all days of the patient; empty: not signed",
+    "whether signed": "yes or no",
     "number": "",
     "text": "",
     "choice": "one of a fixed list",
@@ -333,6 +353,14 @@ def dictionary() -> Iterator[tuple[str, ...]]:
                 choices,
                 fact.code,
                 "yes" if column.identifying else "no",
-                "yes" if column in research else "as a shifted day" if column.shifted() in research else "no",
+                _said_of_research(column, research),
                 ". ".join(said),
             )
+
+
+def _said_of_research(column: Column, research: tuple[Column, ...]) -> str:
+    """Return how the research variant has a column."""
+    kept = column.for_research()
+    if kept not in research:
+        return "no"
+    return {"shifted": "as a shifted day", "whether signed": "as yes or no"}.get(kept.kind, "yes")

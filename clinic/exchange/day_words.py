@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 ENGLISH = "january february march april may june july august september october november december"
 GERMAN = "januar februar märz april mai juni juli august september oktober november dezember"  # codespell:ignore
@@ -16,6 +17,9 @@ NAMED = OTHERWISE | {
 }
 WORD = re.compile(r"[^\W\d_]{3,}\.?")
 SHORT_YEAR = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2}(?:\D.*)?", re.ASCII | re.DOTALL)
+SERIAL = re.compile(r"[1-8]\d{4}(?:\.\d+)?", re.ASCII)
+DAY_BEFORE_ALL = date(1899, 12, 30)
+"""The day 0 of a spreadsheet for all days since March 1900."""
 HALF = re.compile(r"\d\s?[ap]\.?m\b", re.IGNORECASE)
 
 
@@ -26,6 +30,9 @@ def month_of(word: str) -> int:
 
 def hint(text: str) -> str:
     """Return how a day is brought that is written with a word, with AM or PM, or with a short year; "" for others."""
+    if SERIAL.fullmatch(text):
+        on = DAY_BEFORE_ALL + timedelta(days=int(text[:5]))
+        return f". A spreadsheet counts {on} as {text[:5]}: show that column as dates there and save it again"
     if SHORT_YEAR.fullmatch(text):
         return ". Write the year with four digits: of two nobody knows the century"
     if HALF.search(text):

@@ -65,7 +65,9 @@ def value_of(column: Column, value: Any, around: Around) -> Any:
 
 
 def _shifted(value: date | None, around: Around, known: str = "day") -> str | None:
-    """Return a day, or the day of a moment, moved by the patient's own number of days."""
+    """Return a day, or the day of a moment, moved by the patient's own number of days; of what is nobody's, none."""
+    if not around.shift:
+        return None
     if isinstance(value, datetime):  # an evening stays one across the summer hour
         value = value.astimezone(around.clock)
     return wording.iso(value - around.shift, around.zone, known) if value else None
@@ -78,8 +80,8 @@ def _shifted_part(value: date | None, around: Around, known: str) -> str | None:
     them: who reads them learns nothing of the number of days.
     """
     size = {"month": 7, "year": 4}.get(part_of(known))
-    found = span(value, known, around.zone)
-    if found is None or size is None or not around.shift:
+    found = span(value, known, around.zone) if around.shift else None
+    if found is None or size is None:
         return _shifted(value, around, known)
     first = found.first - around.shift
     ends = span(first, part_of(known))
@@ -113,7 +115,7 @@ _READ: dict[str, Callable[[Any, Around], Any]] = {
     "choices": lambda value, _around: _list(value),
     "age": lambda value, around: _age(value, around.on),
     "shifted": _shifted,
-    "shifted signature": lambda _value, around: _shifted(around.besides["signed"], around),
+    "whether signed": lambda _value, around: around.besides["signed"] is not None,
 }
 """How each kind of column reads its value; every other kind is written as it is."""
 

@@ -222,7 +222,9 @@ class FurtherScores(Addition):
             self._fault(slots["instrument"], str(fault))
             del self.given[slots["instrument"]]
             return
-        said = replace(value or empty, column=named.column, never=never or bool(value and value.never))
+        said = replace(
+            value or replace(empty, column=named.column), never=never or bool(value and value.never)
+        )  # a fault of the score is told of its own column
         self.given[Slot(part="score", name=instrument)] = said
         if said.text is None and not said.never and not said.missing and (why := self.not_recorded.get("value")):
             self.given[Slot(part="score", name=instrument)] = replace(said, missing=why)

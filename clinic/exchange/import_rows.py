@@ -97,8 +97,13 @@ MORE_THAN_MISSING = frozenset({"died_on", "side"})
 
 
 def _code(found: dict[Slot, Given], place: Slot, written: str) -> str:
-    """Return what a code for “not recorded” leaves: of a score, and of a fact that a constant would have filled."""
-    kept = place.part == "score" or (place in found and place.name not in MORE_THAN_MISSING)
+    """Return what a code for “not recorded” leaves, which is the reason of a fact that may be missing.
+
+    Where a fact must be there or be explained, the code alone explains nothing but why no constant fills it.
+    """
+    fact, explained = place.fact, getattr(place.model, "EXPLAINED", ())
+    may_be_missing = fact is not None and not fact.required and place.name not in explained
+    kept = place.part == "score" or ((may_be_missing or place in found) and place.name not in MORE_THAN_MISSING)
     return f"“{written}”" if kept else ""
 
 

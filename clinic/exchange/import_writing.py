@@ -6,9 +6,11 @@ lock is taken. Where something was written meanwhile that the import has read, i
 
 from __future__ import annotations
 
+import gc
 import pickle
 import tempfile
 import weakref
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
@@ -44,13 +46,21 @@ if TYPE_CHECKING:
     from clinic.model import Model
 
 AT_ONCE = 5_000
-"""Records that are judged together and kept in memory meanwhile."""
+"""Records that are judged together and kept in memory meanwhile; those of one donor or course up to twice as many."""
 READ_WHOLE = frozenset(
     {Patient, Donor, Product, Consent, Protocol, ProtocolVersion, ImportBatch, ImportedRow, Site, User}
 )
 """Kinds of which any row may decide what a table may say: numbers, keys, people who are similar, protocols."""
 NAMED_LATER = {table_of(Donor): "donor_id", table_of(FollowUpVisit): "visit_id"}
 """What a row of a table makes and a later one may name."""
+
+
+class Laid(NamedTuple):
+    """Where a row lies on the disk: what its cells come from, see `_origin`, its place, and how many records it is."""
+
+    origin: str
+    place: int
+    records: int
 
 
 class Piece(NamedTuple):
@@ -64,8 +74,10 @@ class Piece(NamedTuple):
 class Waiting:
     """The records of an import that wait to be written, on the disk.
 
-    ``faults``: why some cannot be. ``courses``, ``products``, ``patients``: the ids of what they touch. What hangs on
-    records of an earlier piece, ``late``, is judged with the commit.
+    Rows are judged by what their cells come from, not in the order of the table: with a course everything is read that
+    comes from its donor, so the courses of one donor are judged together, once. ``faults``: why some cannot be.
+    ``courses``, ``products``, ``patients``: the ids of what they touch. What hangs on records of an earlier piece,
+    ``late``, is judged with the commit.
     """
 
     def __init__(self, session: Session, batch: ImportBatch, at: datetime) -> None:
@@ -76,7 +88,10 @@ class Waiting:
         self._named = set[str]()
         self._open: list[tuple[int, list[Prepared], list[Row]]] = []
         self._size = 0
+        self._laid: list[Laid] = []
+        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this object
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this object
+        weakref.finalize(self, self._rows.close)
         weakref.finalize(self, self._file.close)
 
     def add(self, history: History) -> None:
@@ -89,12 +104,28 @@ class Waiting:
         )  # fmt: skip
         made: list[Row] = [(type(one), complete(one, connection)) for one in records]
         prepared = [prepare(*one, self.dialect) for one in (*made, (ImportedRow, complete(row, connection)))]
-        self._open.append((history.row, prepared, made))
-        self._size += len(records)
-        if self._size >= AT_ONCE:
-            self.end_piece()
+        self._laid.append(Laid(_origin(history.row, made), self._rows.tell(), len(records)))
+        pickle.dump((history.row, prepared, made), self._rows)
 
-    def end_piece(self) -> None:
+    def judge(self) -> None:
+        """Judge all rows, some thousand records at a time, and lay them aside by what they were judged with."""
+        together: dict[str, list[Laid]] = defaultdict(list)
+        for one in self._laid:
+            together[one.origin].append(one)
+        self._laid = []
+        for some in together.values():
+            size = sum(one.records for one in some)
+            if self._size + size > AT_ONCE:
+                self._end_piece()
+            for one in some:
+                self._rows.seek(one.place)
+                self._open.append(pickle.load(self._rows))  # noqa: S301 - written here, in a file without a name
+                self._size += one.records
+                if self._size >= 2 * AT_ONCE:
+                    self._end_piece()
+        self._end_piece()
+
+    def _end_piece(self) -> None:
         """Judge what is in memory and lay it aside."""
         if not self._open:
             return
@@ -114,6 +145,7 @@ class Waiting:
         self._remember(judged)
         pickle.dump(Piece([(number, made) for number, made, _rows in self._open], judged, late), self._file)
         self._open, self._size = [], 0
+        gc.collect()  # records that name each other would be found only when those of the next piece are there, too
 
     def _judged(self, rows: list[tuple[int, list[Row]]]) -> Judged:
         every = [one for _number, made in rows for one in made]
@@ -224,6 +256,15 @@ class Waiting:
                 late |= piece.late
                 progress(len(piece.rows))
         session.info.setdefault("written", {}).update(late)
+
+
+def _origin(number: int, rows: Iterable[Row]) -> str:
+    """Return what tells whose cells a row of a table is about: the donor, else the course, else the row alone."""
+    for name in ("donor_id", "treatment_id"):
+        for _model, values in rows:
+            if values.get(name):
+                return str(values[name])
+    return f"row {number}"
 
 
 def _all_new(rows: Iterable[Row]) -> dict[str, Written]:

@@ -282,7 +282,7 @@ def _check(job: Job, waiting: Waiting) -> None:
     if not report.problems:
         for history in job.histories() if apart else ():
             waiting.add(history)
-        waiting.end_piece()
+        waiting.judge()
         report.problems += waiting.faults
 
 

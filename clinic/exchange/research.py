@@ -33,7 +33,7 @@ LEADS = (
 
 
 def shifts_of(session: Session, ids: Sequence[str], secret: str) -> dict[str, timedelta]:
-    """Return by how much the days of each record are shifted; a record about nobody, such as a protocol, is not."""
+    """Return by how much the days of each record are shifted; one about nobody, such as a protocol, has none."""
     return {id_: _shift(person, secret) for id_, person in people_of(session, set(ids)).items()}
 
 

@@ -36,6 +36,8 @@ Errors = dict[tuple[int, int], str]
 Row and column, counted from 1, and what stands there.
 """
 MOST_MERGED = 50_000
+NOT_UTF_8 = "one of its parts is not UTF-8"
+UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1"})
 
 
 class Hidden(NamedTuple):
@@ -72,14 +74,17 @@ class Extent:
         self.parser.StartElementHandler = self._element
         self.parser.EndElementHandler = self._ends
         self.parser.StartDoctypeDeclHandler = self._no_document_type
+        self.parser.XmlDeclHandler = self._declared
 
     def look(self, piece: bytes) -> None:
         """Read on."""
         if b"\x00" in piece:
-            raise ValueError(
-                "one of its parts is not UTF-8"
-            )  # the reader, which knows no other, would see other elements
+            raise ValueError(NOT_UTF_8)  # the reader, which knows no other, would see other elements
         self.parser.Parse(piece, False)  # noqa: FBT003 - expat's own: more pieces come
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in UTF_8:
+            raise ValueError(f"{NOT_UTF_8} but {encoding[:40]}")
 
     def _no_document_type(self, *_: Any) -> NoReturn:
         raise RuleBroken(f"{self.name} defines a document type, as no spreadsheet does. Save it again as XLSX.")

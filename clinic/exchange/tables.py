@@ -9,6 +9,7 @@ import weakref
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +214,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        text = str(int(value)) if value.is_integer() else repr(value)
+        held = Decimal(value if value.is_integer() else f"{value:.15g}")  # 6.1 - 4 is 2.1; what is behind, noise
+        text = format(held.normalize() + 0, "f")
         return f"{text}0" if re.fullmatch(r"-?\d{1,3}\.\d{3}", text) else text  # 1.125 is no 1125: a number has no mark
     if isinstance(value, datetime | date):
         return RealDate(value.isoformat())

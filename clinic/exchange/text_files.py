@@ -38,7 +38,8 @@ class Written:
 
 def look_at(path: Path, encoding: str, heading_row: int, separator: str) -> Written:
     """Return how a text file is written, as far as its mapping says and its bytes tell; raises `RuleBroken`."""
-    if encoding == "utf-16":
+    if encoding == "utf-16" or (encoding in {"", "utf-8"} and _begins_as_utf_16(path)):
+        encoding = "utf-16"
         return Written(encoding=encoding, heading_row=heading_row, separator=separator)
     found, note, line = _encoding(path)
     if _of_rejects(path):  # its headings are in its first row, wherever those of the whole table were
@@ -65,6 +66,12 @@ def rows(
     """
     mark, said = _separator(file, written.heading_row, written.separator, headings)
     return mark, _lines(file, mark, said)
+
+
+def _begins_as_utf_16(path: Path) -> bool:
+    """Whether a file begins with the mark of UTF-16, which no other text begins with."""
+    with path.open("rb") as file:
+        return file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 
 
 def _is_ascii(path: Path) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
 
-from clinic.course_records import around_all, in_turns, turns
+from clinic.course_records import around_all, turns
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written
 from clinic.pathway.event_order import refuse_disorder
-from clinic.pathway.projection import lines_of, product_lines, replace_lines, touched
+from clinic.pathway.projection import by_donor, lines_of, product_lines, replace_lines, touched
 from clinic.products.models import Product
 from clinic.unsaved_rows import beside
 
@@ -46,7 +46,7 @@ def judge(session: Session, rows: Sequence[Row], at: datetime, *, only: frozense
     with beside(session, rows):
         courses, products = touched(session, changed)
         asked = None
-        for records in in_turns(session, courses):
+        for records in by_donor(session, courses):
             refuse_disorder(records, changed, at, read_anew=records.pool is not asked)
             asked = records.pool
             with records.unchanged():

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from clinic.steps import Step
 
 
+TOGETHER, OF_ONE_DONOR = 50, 300
+"""Courses that are judged together at least, and those of one donor that are at most."""
 MOVED: list[Callable[[Session, dict[str, Written], datetime], bool]] = []
 """What rooms above do, before a commit is judged, where a moment was corrected: each says whether it wrote anything."""
 
@@ -157,12 +159,32 @@ def judge_what_was_written(session: Session) -> None:
             changed = written(session) | changed  # what is new stays new
     courses, products = touched(session, changed)
     asked = None
-    for records in in_turns(session, courses):
+    for records in by_donor(session, courses):
         refuse_disorder(records, changed, at, read_anew=records.pool is not asked)
         asked = records.pool
         products -= _keep(session, records, at)
     if products:
         _keep_products(session, products, at, changed)
+
+
+def by_donor(session: Session, course_ids: Collection[str]) -> Iterator[CourseRecords]:
+    """Yield the records of many courses, some at a time, those of one donor after each other.
+
+    With a course everything is read that comes from its donor. Of a donor to many, it would be read once for each turn
+    in which one of the courses is, which grows with the square of their number.
+    """
+    donors = dict(_columns(session, Treatment, ["id", "donor_id"], set(course_ids)))
+    of_donor: dict[str, list[str]] = defaultdict(list)
+    for course_id in sorted(course_ids):
+        of_donor[donors.get(course_id) or course_id].append(course_id)
+    turn: list[str] = []
+    for some in of_donor.values():
+        for start in range(0, len(some), OF_ONE_DONOR):
+            turn += some[start : start + OF_ONE_DONOR]
+            if len(turn) >= TOGETHER:
+                yield from in_turns(session, turn, at_once=len(turn))
+                turn = []
+    yield from in_turns(session, turn)
 
 
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:

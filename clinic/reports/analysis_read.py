@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import lazyload
+
+from clinic.products.models import Product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +42,21 @@ def begun(data: Data) -> dict[str, date | None]:
 def chosen_courses(data: Data) -> list[str]:
     """Return the courses of the filters that were ordered in the period; all tables are about these, so they join."""
     return [id_ for id_, one in data.courses.items() if data.within(one.ordered, id_)]
+
+
+def left_out(data: Data) -> list[tuple[str, str]]:
+    """Return in words what the period and the filters leave out of all tables without a day or course to choose by."""
+    asked = data.asked
+    chosen_courses(data)
+    undated, unclear = (len(set(ids)) for ids in (data.undated, data.unclear))
+    banked = data.read(func.count(), where=[Product.treatment_id.is_(None)])[0][0] if asked.dated or asked.chosen else 0
+    found = [
+        (undated, "without a date of the order, in no period", "course"),
+        (unclear, "of whose order no more than the month or year is known, only partly in the period", "course"),
+        (banked, "that no course has yet", "product"),
+    ]
+    said = "; ".join(f"{number} {noun}{'' if number == 1 else 's'} {words}" for number, words, noun in found if number)
+    return [("Left out", said)] if said else []
 
 
 def only(model: type[Any], ids: Iterable[str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -50,13 +51,16 @@ def _value(column: Column, found: dict[str, Any], zero: date | None, *, research
     if column.key == "missing":
         return "; ".join(fact if research else f"{fact}: {why}" for fact, why in found["missing"])
     if research and column.key == "age_years" and found.get(column.key) is not None:
-        return min(OLDEST_TOLD, found[column.key])
+        return Decimal(min(OLDEST_TOLD, found[column.key]))
     if research and column.reason:
         return None
     if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
         on = found.get(column.key.removesuffix("_days"))
         return (on - zero).days if isinstance(on, date) and zero is not None else None
-    return found.get(column.key)
+    value = found.get(
+        column.key
+    )  # of a figure no other type because it is whole: JSON has each as text, to its last digit
+    return Decimal(value) if column.kind == "number" and type(value) is int else value
 
 
 def _observed(data: Data) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ from clinic.reports import analysis_files as files
 from clinic.reports import asking
 from clinic.reports.analysis import TABLES
 from clinic.reports.analysis_files import FORMATS
+from clinic.reports.analysis_read import left_out
 from clinic.reports.asking import Option
 from clinic.reports.data import Data
 from clinic.reports.dimensions import DIMENSIONS, FILTERS
@@ -56,11 +57,12 @@ WHOLE = frozenset({"everything.zip", "dictionary.csv"})
 def index() -> tuple[str, int]:
     """List the tables with their columns, and the filters that all of them share."""
     asked, wrong = asking.read(CHOICE, request.args, today=clock.day(clock.now(), zone()))
+    said = [*asked.said(CHOICE, me().site.name), *([] if wrong else left_out(_data(asked)))]
     page = render_template(
         "reports/analysis.html", tables=TABLES.values(), asked=asked, wrong=wrong, formats=FORMATS,
         days=asking.boxes(request.args), variant=VARIANT,
         boxes=[(DIMENSIONS[key], _choices(key)) for key in FILTERS], params=asked.params(CHOICE),
-        research=_research(asked), said=asked.said(CHOICE, me().site.name),
+        research=_research(asked), said=said,
     )  # fmt: skip
     return page, 422 if wrong else 200
 
@@ -78,7 +80,7 @@ def download(name: str, form: str) -> Response:
         raise RuleBroken(*wrong.values())
     data, research = _data(asked), _research(asked)
     read_log.export(f"analysis {name}.{form}{' research' if research else ''}")
-    said = [*asked.said(CHOICE, me().site.name), *_as_of(data)]
+    said = [*asked.said(CHOICE, me().site.name), *left_out(data), *_as_of(data)]
     if table is None and form == "csv":
         return _sent(exporting.whole(files.dictionary_lines(research=research)), name, form, data)
     if table is None:

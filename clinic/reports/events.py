@@ -11,9 +11,9 @@ from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import followed
 from clinic.reports.geometry import Span, intervals
-from clinic.reports.marks import key_of
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, number, rate
 from clinic.reports.statistics import poisson_interval
+from clinic.reports.terms import by_term
 
 if TYPE_CHECKING:
     from clinic.reports.data import Data
@@ -54,14 +54,13 @@ def figures(data: Data) -> Result:
     ]
     given, silent = of_events(data, data.given)
     seen = [one for one in followed(data)[0] if one.course.id in data.tell_of_events]
-    by_term = data.asked.options["rows"] == "term"
-    by_group: dict[str, list[Any]] = defaultdict(list)
-    for row in found:
-        by_group[_term(row.term) if by_term else data.key_of(data.courses[row.treatment_id])].append(row)
-    if by_term:
-        order = sorted(by_group, key=lambda key: (-len(by_group[key]), key))
-        rows = [Row(key_of(key), key, _figures(by_group[key], given, seen)) for key in order]
+    termed = data.asked.options["rows"] == "term"
+    if termed:
+        rows = [Row(one.key, one.words, _figures(one.rows, given, seen)) for one in by_term(found)]
     else:
+        by_group: dict[str, list[Any]] = defaultdict(list)
+        for row in found:
+            by_group[data.key_of(data.courses[row.treatment_id])].append(row)
         for one in given:
             by_group.setdefault(data.key_of(one.course), [])
         rows = [
@@ -96,7 +95,7 @@ def figures(data: Data) -> Result:
         total=total if rows else None,
         of="adverse events",
         included=[row.id for row in found],
-        first="What happened" if by_term else "Group",
+        first="What happened" if termed else "Group",
         excluded=[*data.left_out, silent],
         finding=says if given or found else "No cells were given.",
         missing=[
@@ -111,11 +110,6 @@ def figures(data: Data) -> Result:
     )
 
 
-def _term(text: str | None) -> str:
-    said = " ".join((text or "not named").split()).casefold()
-    return said[:1].upper() + said[1:]
-
-
 def _value(figure: Figure) -> float | None:
     return None if figure.value is None else float(str(figure.value))
 
@@ -123,8 +117,8 @@ def _value(figure: Figure) -> float | None:
 def _figures(some: list[Any], given: list[Any], seen: list[Any]) -> tuple[Figure, ...]:
     n, doses, years = len(some), len(given), sum(one.days for one in seen) / YEAR
     low, high = poisson_interval(n)
-    rates = [number(100 * x / doses if doses else None, 1) for x in (n, low, high)]
-    yearly = [number(x / years if years else None, 2) for x in (n, low, high)]
+    rates = [rate(100 * x / doses if doses else None) for x in (n, low, high)]
+    yearly = [rate(x / years if years else None, 2) for x in (n, low, high)]
     return (
         count(row.id for row in some),
         count(row.id for row in some if row.serious),

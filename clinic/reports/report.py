@@ -6,6 +6,7 @@ they cannot disagree. A count is made of the ids that it counts; its link opens 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -56,6 +57,12 @@ def number(value: float | Decimal | None, digits: int = 1, of: Iterable[str] | N
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     rounded = exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
     return Figure(abs(rounded) if rounded == 0 else rounded, behind)
+
+
+def rate(value: float | None, digits: int = 1) -> Figure:
+    """Return a rate rounded to some digits after the point; one below 1 to three figures, for 0.00 would be none."""
+    small = value is not None and 0 < value < 1
+    return number(value, max(digits, 2 - math.floor(math.log10(value))) if small and value else digits)
 
 
 def percent(part: float, whole: float, digits: int = 1) -> Figure:

@@ -13,8 +13,8 @@ from clinic.followup.event_rules import GRAVE, SUSPECTED
 from clinic.reports.asking import Option
 from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE
-from clinic.reports.marks import key_of
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, totalled
+from clinic.reports.terms import by_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,14 +104,12 @@ def _exposed(data: Data) -> list[Any]:
 
 
 def _tabulated(data: Data, period: list[Any], every: list[Any]) -> list[Row]:
-    by_term = data.asked.options["rows"] == "term"
+    now = {row.id for row in period}
+    if data.asked.options["rows"] == "term":
+        return [Row(one.key, one.words, _figures(data, one.rows, now)) for one in by_term(every)]
     groups: dict[str, list[Any]] = defaultdict(list)
     for row in every:
-        groups[_term(row.term) if by_term else data.key_of(data.courses[row.treatment_id])].append(row)
-    now = {row.id for row in period}
-    if by_term:
-        order = sorted(groups, key=lambda key: (-len(groups[key]), key))
-        return [Row(key_of(key), key, _figures(data, groups[key], now)) for key in order]
+        groups[data.key_of(data.courses[row.treatment_id])].append(row)
     return [Row(key, data.label(key), _figures(data, some, now)) for key, some in data.in_order(groups).items()]
 
 
@@ -149,11 +147,6 @@ def _line(data: Data, row: Any) -> Row:
     )  # fmt: skip
     shown = tuple(Figure(value) for value in told)
     return Row(row.id, row.id, (shown[0], shown[1]._replace(of=(row.id,)), *shown[2:]))
-
-
-def _term(text: str | None) -> str:
-    said = " ".join((text or "not named").split()).casefold()
-    return said[:1].upper() + said[1:]
 
 
 REPORT = Report(

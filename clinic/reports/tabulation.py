@@ -18,7 +18,7 @@ from clinic.reports.asking import Option
 from clinic.reports.data import Data, population
 from clinic.reports.exposure import DENOMINATORS, Exposure, exposure
 from clinic.reports.geometry import Bar, bars
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, rate
 from clinic.reports.statistics import poisson_interval
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _figures(some: list[Any], per: str, units: int) -> tuple[Figure, ...]:
         for cause in _causes(row):
             by_cause[cause].append(row.id)
     counts = [count(by_cause[column.key]) for column in COUNTS[1:]]
-    ends = [number(1000 * x / units, 1) if units else Figure(None) for x in (len(some), *poisson_interval(len(some)))]
+    ends = [rate(1000 * x / units) if units else Figure(None) for x in (len(some), *poisson_interval(len(some)))]
     return (count(row.id for row in some), *counts, Figure(WORDS[per].lower() if per else None), *ends)
 
 

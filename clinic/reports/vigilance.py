@@ -9,7 +9,7 @@ from clinic.followup.event_rules import SUSPECTED
 from clinic.reports.cells import group_label, group_of
 from clinic.reports.data import population
 from clinic.reports.exposure import DENOMINATORS, exposure
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, number, totalled
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, rate, totalled
 from clinic.reports.statistics import poisson_interval
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _rate(counts: Any) -> tuple[Figure, ...]:
     events, units = len(counts[6].of or ()), len(counts[4].of or ())
     if not units:
         return Figure(None), Figure(None), Figure(None)
-    return tuple(number(1000 * x / units, 1) for x in (events, *poisson_interval(events)))
+    return tuple(rate(1000 * x / units) for x in (events, *poisson_interval(events)))
 
 
 def _figures(some: dict[str, list[str]]) -> tuple[Figure, ...]:

@@ -49,6 +49,18 @@ def test_a_table_of_one_score_a_row_may_write_words(ward, take, more):
     assert [one.value for one in ward.session.scalars(select(OutcomeScore))] == [Decimal(3)]
 
 
+def test_a_fault_of_a_score_in_a_long_table_names_the_column_of_the_score(ward, take, more):
+    assert not take(ONE | {"row.key": "17"}).refused
+    row = {"course.key": "17", "visit.name": "Week 2", "visit.performed_at": ago(3)}
+    for instrument, value, column in (
+        ("nyha", "<5", "score.value"), ("spo2", "140", "score.value"), ("spo2", "", "score.value"),
+        ("pulse of life", "5", "score.instrument"),
+    ):  # fmt: skip
+        report = more("scores", row | {"score.instrument": instrument, "score.value": value}, refused=True)
+        written = instrument if column == "score.instrument" else value
+        assert {(one.column, one.value) for one in report.problems} == {(column, written)}, report.sentences()
+
+
 def test_each_word_of_each_grade_means_its_own_value():
     for instrument in INSTRUMENTS.values():
         for value in values(instrument) if instrument.grades else ():

@@ -99,8 +99,8 @@ REFUSED = [
     ("events", {"event.outcome": "fatal"}, "event.outcome", "rule 65"),
     ("events", {"event.grade": "5"}, "event.grade", "rule 65"),
     ("events", {"event.performed_at": "2100-01-01"}, "event.performed_at", "future"),
-    ("scores", {"score.value": "900"}, "score.instrument", "rule 63"),
-    ("scores", {"score.value": ""}, "score.instrument", "score"),
+    ("scores", {"score.value": "900"}, "score.value", "rule 63"),
+    ("scores", {"score.value": ""}, "score.value", "score"),
     ("scores", {"visit.alive": "no"}, "visit.alive", "rule 65"),
 ]
 

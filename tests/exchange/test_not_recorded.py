@@ -108,6 +108,26 @@ def test_what_a_row_says_comes_in_as_it_says(ward, take):
     assert "none" in row, "known not to be serious is not the same as not known"
 
 
+CODES = {
+    "patient.abo": "na", "patient.rhd": "na", "donor.cmv": "na", "event.e1.grade": "na", "event.e1.ended_at": "na",
+}  # fmt: skip
+
+
+def test_a_code_for_not_recorded_stays_with_its_reason_where_a_fact_may_be_missing(ward, take):
+    """Somebody looked for it and did not find it, which an empty cell does not say."""
+    said = {"donor.donor_number": "D-1", "event.e1.term": "Fever", "administration.performed_at": ago(5)} | GIVEN
+    report = take(said | CODES, said | {"donor.donor_number": "D-2"} | dict.fromkeys(CODES, ""), donor=True)
+    assert not report.refused, report.sentences()
+    for target in CODES:
+        part, name = target.partition(".")[0], target.rpartition(".")[2]
+        model = PARTS[part]
+        found = ward.session.scalars(select(model).where(model.origin == "imported"))
+        assert sorted(one.not_recorded.get(name, "") for one in found) == ["", "not in the old system"], target
+    data = exporting.datasets()["adverse-events"]
+    told = "".join(exporting.chunks(ward.session, data.name, "csv", Choice()))
+    assert "grade: not in the old system" in told
+
+
 def test_a_visit_with_a_score_or_a_day_took_place(ward, take):
     assert not take({"visit.v1.performed_at": ago(3)}, {"visit.v1.performed_at": "na", "score.v1.spo2": "97"}).refused
     assert [one.made for one in ward.session.scalars(select(FollowUpVisit))] == ["made", "made"]

@@ -60,6 +60,16 @@ def test_a_format_with_a_unit_is_taken_or_refused_with_its_row_and_column(sessio
     assert {float(one) for one in session.scalars(select(Weight.kg))} == {62, 71}
 
 
+@pytest.mark.parametrize(("value", "text"), [
+    (6.1 - 4, "2.1"), (62.300000000000004, "62.3"), (0.1 + 0.2, "0.3"), (2.9999999999999996, "3"), (71.0, "71"),
+    (71.125, "71.1250"), (1e-7, "0.0000001"), (-0.0, "0"), (1e15, "1000000000000000"),
+])  # fmt: skip
+def test_a_worked_out_number_is_read_without_the_noise_of_its_arithmetic(book, value, text):
+    """A spreadsheet counts with 15 digits: what a formula made of 6.1 − 4 shows as 2.1 and is held as 2.0999…96."""
+    ((_line, cells),) = tables.read(book((value, "General"))).rows
+    assert cells["kg"] == text
+
+
 @pytest.mark.parametrize(("how", "text"), [({}, "40"), ({"as": "percent_of_one"}, "40"), ({"as": "whole"}, "40")])
 def test_a_percent_is_not_multiplied_twice(how, text):
     target = mapping.Target(to="score.m3.spo2", **how)

@@ -293,13 +293,25 @@ def reactions(clinic, asked):
     return {"n": tally((group(r), r["id"]) for r in rows), "any": tally((group(r), r["id"]) for r in bad)}
 
 
+def spelled(rows):
+    """Return the name under which each event is counted: of its look-alikes the one written most, else first."""
+    name = {}
+    for row in rows:
+        alike = [other for other in rows if other["term"].casefold() == row["term"].casefold()]
+        alike.sort(key=lambda other: (other["performed_at"] or "", other["id"]))
+        times = [sum(one["term"] == other["term"] for other in alike) for one in alike]
+        name[row["id"]] = alike[times.index(max(times))]["term"]
+    return name
+
+
 def events(clinic, asked):
     chosen = courses(clinic, asked)
     rows = [e for e in clinic["adverse_event"] if e["treatment_id"] in chosen and inside(asked, day(e["performed_at"]))]
+    name = spelled(rows)
     return {
-        "events": tally((r["term"], r["id"]) for r in rows),
-        "serious": tally((r["term"], r["id"]) for r in rows if json.loads(r["serious"])),
-        "severe": tally((r["term"], r["id"]) for r in rows if r["grade"] in {"3", "4", "5"}),
+        "events": tally((name[r["id"]], r["id"]) for r in rows),
+        "serious": tally((name[r["id"]], r["id"]) for r in rows if json.loads(r["serious"])),
+        "severe": tally((name[r["id"]], r["id"]) for r in rows if r["grade"] in {"3", "4", "5"}),
     }
 
 
@@ -320,14 +332,15 @@ def serious(clinic, asked):
     suspected = [e for e in rows if {e["from_cells"], e["from_delivery"], e["from_harvest"]} & bad]
     worst = {"death", "life_threatening"}
     grave = [e for e in rows if worst & set(json.loads(e["serious"])) or e["outcome"] == "fatal"]
+    name = spelled(rows)
     people = {c["id"]: c["patient_id"] for c in clinic["treatment"]}
     return {
-        "period": tally((e["term"], e["id"]) for e in now),
-        "cumulative": tally((e["term"], e["id"]) for e in rows),
-        "grave": tally((e["term"], e["id"]) for e in grave),
-        "suspected": tally((e["term"], e["id"]) for e in suspected),
-        "unexpected": tally((e["term"], e["id"]) for e in suspected if e["expected"] == "unexpected"),
-        "patients": tally((e["term"], people[e["treatment_id"]]) for e in rows),
+        "period": tally((name[e["id"]], e["id"]) for e in now),
+        "cumulative": tally((name[e["id"]], e["id"]) for e in rows),
+        "grave": tally((name[e["id"]], e["id"]) for e in grave),
+        "suspected": tally((name[e["id"]], e["id"]) for e in suspected),
+        "unexpected": tally((name[e["id"]], e["id"]) for e in suspected if e["expected"] == "unexpected"),
+        "patients": tally((name[e["id"]], people[e["treatment_id"]]) for e in rows),
     }
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import zipfile
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 from sqlalchemy import select
 
 from clinic import clock
 from clinic.exchange import importing, mapping
+from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
 from clinic.reports import asking
 from clinic.reports.analysis import TABLES
@@ -16,7 +24,9 @@ from clinic.reports.analysis_rows import rows
 from clinic.reports.catalog import REPORTS
 from clinic.reports.data import Data
 from clinic.reports.followed import NO_DAY, NOTHING, followed
-from tests.factories import published
+from clinic.reports.report import rate
+from tests.factories import patient, published, ready_for_harvest
+from tests.safety.driver import Ward
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +145,19 @@ def test_survival_is_read_from_all_that_a_table_tells(take, data, pair):
     }
 
 
+def test_a_figure_has_one_type_in_json_lines(take, session, team, client_as):
+    """An age in whole years from a birth date, and one with decimals from the order, are both texts."""
+    take({"age": "9.6"}, {"age": "36"})
+    course = ready_for_harvest(team, patient(team))
+    session.commit()
+    for people in ("named", "research"):
+        lines = client_as("quality").get(f"/analysis/courses.jsonl?people={people}").text.splitlines()
+        ages = {one["course_id"]: one["age_years"] for one in map(json.loads, lines)}
+        assert {type(one) for one in ages.values()} == {str}
+        assert max(ages.values()) == "9.6"
+        assert ages[course.id].isdigit()
+
+
 def test_time_without_a_relapse_is_time_observed_and_counts_in_clarks_c(take, data):
     take({"days": "400", "state": "0"}, {"days": "400", "state": "0"}, {"days": "300", "state": "1"}, pair=True)
     assert figures(data, "follow-up-completeness")["c"] == 100
@@ -211,3 +234,47 @@ def test_the_long_tables_for_analysis_have_each_visit_score_and_event_of_a_cours
     assert (never["instrument"], never["course_day"], never["value"]) == ("survival_days", 500, None)
     assert [(one["term"], one["serious"]) for one in found["events"]] == [("Rash", None)]
     assert not [line for line in rows(data(), TABLES["scores"], research=True) if "not in the old system" in line]
+
+
+def test_an_event_is_named_as_most_of_its_reports_are_written(take, session, data):
+    """Whatever the capitals, one thing is counted once; its own capitals, °C or COVID-19, stay."""
+    said = ["Fieber > 38,5 °C", "COVID-19", "gvhd Haut Stadium II", "GVHD Haut  Stadium II", "GVHD Haut Stadium II"]
+    said += ["nausea", "Nausea"]
+    take(*({"rash": one, "given": f"2022-03-{14 + n}"} for n, one in enumerate(said)))
+    for place, one in enumerate(session.scalars(select(AdverseEvent).order_by(AdverseEvent.term.desc()))):
+        one.serious = ["hospitalization"]
+        one.performed_at = clock.now() - timedelta(days=9 - place)  # "nausea" before "Nausea"
+    session.flush()
+    for name, counted in (("adverse-events", "events"), ("serious-events", "cumulative")):
+        result = REPORTS[name].figures(data(name))
+        place = [column.key for column in result.columns].index(counted)
+        assert {row.label: row.figures[place].value for row in result.rows} == {
+            "GVHD Haut Stadium II": 3, "nausea": 2, "COVID-19": 1, "Fieber > 38,5 °C": 1,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (2 / 503, "0.00398"), (0.000482, "0.000482"), (0.9996, "1"), (0.5, "0.5"), (0.0, "0"), (1.234, "1.23"),
+    (None, None),
+])  # fmt: skip
+def test_a_small_rate_is_told_to_three_figures(value, shown):
+    told = rate(value, 2).value
+    assert told == (None if shown is None else Decimal(shown))
+
+
+@pytest.mark.parametrize("variant", ["named", "research"])
+def test_a_period_says_how_many_courses_it_leaves_out_for_want_of_a_date(take, session, team, client_as, variant):
+    """An imported course rarely has the day of its order: it is in no period, on the page and in every file."""
+    take({}, {})
+    ward = Ward(session, team, client_as)
+    ward.donated(ward.giver(), published(team, "UC-MSC-RA"))
+    session.commit()
+    browser, asked = client_as("quality"), f"?from=2021-01-01&to=2022-12-31&people={variant}"
+    said = "Left out: 2 courses without a date of the order, in no period; 1 product that no course has yet"
+    assert said in browser.get(f"/analysis{asked}").text
+    with zipfile.ZipFile(io.BytesIO(browser.get(f"/analysis/everything.zip{asked}").data)) as packed:
+        assert said in json.loads(packed.read("datapackage.json"))["description"]
+        assert list(csv.reader(io.StringIO(packed.read("courses.csv").decode())))[1:] == []
+    book = openpyxl.load_workbook(io.BytesIO(browser.get(f"/analysis/courses.xlsx{asked}").data))
+    assert said.removeprefix("Left out: ") in [row[1].value for row in book["About"].iter_rows()]
+    assert "Left out" not in browser.get("/analysis").text
