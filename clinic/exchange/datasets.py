@@ -106,6 +106,8 @@ class Column:
         """Return this column as the research variant has it: of a moment the day, shifted; whether it was signed."""
         if self.kind == "signed":
             return replace(self, kind="whether signed", heading="Signed")
+        if self.key == "not_recorded":  # its reasons are somebody's words
+            return replace(self, kind="facts", heading="Not recorded")
         if self.kind not in {"moment", "day"}:
             return self
         heading = self.heading.removesuffix(" (UTC)")
@@ -323,6 +325,7 @@ DESCRIBED = {
     "list": "separated by ;",
     "choices": "separated by ;, none where none of them applies; empty: not recorded",
     "map": "key: value, separated by ;",
+    "facts": "keys, separated by ;",
     "age": "whole years; 43/44 where the birth date is known in part; research variant only",
     "shifted": "ISO 8601 day; all days of one patient are shifted by the same secret number of days; 2020-03/2020-04, "
     "2019/2020: in one of these months or years, where no more than the month or year is known",

@@ -115,6 +115,7 @@ _READ: dict[str, Callable[[Any, Around], Any]] = {
     "choices": lambda value, _around: _list(value),
     "age": lambda value, around: _age(value, around.on),
     "shifted": _shifted,
+    "facts": lambda value, _around: "; ".join(value or ()),
     "whether signed": lambda _value, around: around.besides["signed"] is not None,
 }
 """How each kind of column reads its value; every other kind is written as it is."""
@@ -168,7 +169,7 @@ def _read_after(kind: str, convert: Callable[[Any], Any] | None) -> Callable[[An
         return read
     if kind == "moment":
         return lambda kept, _around: _utc_of(kept, convert)
-    if kind == "map":
+    if kind in {"map", "facts"}:
         return lambda kept, around: "" if kept == "{}" else read(None if kept is None else convert(kept), around)
     return lambda kept, around: read(None if kept is None else convert(kept), around)
 

@@ -78,6 +78,10 @@ def judged(text: str, name: str) -> tuple[Added, list[str]]:
         whole = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as fault:
         return Added(), [f"{name} is not TOML: {fault}. Correct that place."]
+    except ValueError:  # Python reads no whole number of that many digits
+        return Added(), [f"{name} holds a number of thousands of digits. Shorten it."]
+    except RecursionError:
+        return Added(), [f"{name} holds lists within lists without end. Write each entry as docs/catalogues.md shows."]
     faults: list[str] = []
     faults += [
         f"[{key}]: only instruments and conditions can be added. Remove it, or name it [instruments.KEY] or"

@@ -93,7 +93,7 @@ class Table:
             self.fault(name, "write a number without quotation marks, like 0 or 0.5.")
             return None
         found = Decimal(said)
-        if abs(found) >= 10**9 or found.as_tuple().exponent < -9:  # type: ignore[operator] - it is finite
+        if found.adjusted() >= 9 or found.as_tuple().exponent < -9:  # type: ignore[operator] - it is finite
             self.fault(name, "write a number under 1,000,000,000 with at most 9 decimals.")
             return None
         return found

@@ -54,6 +54,8 @@ def _value(column: Column, found: dict[str, Any], zero: date | None, *, research
         return Decimal(min(OLDEST_TOLD, found[column.key]))
     if research and column.reason:
         return None
+    if research and column.key == "state" and "bare_state" in found:
+        return found["bare_state"]
     if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
         on = found.get(column.key.removesuffix("_days"))
         return (on - zero).days if isinstance(on, date) and zero is not None else None
@@ -84,7 +86,7 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
         patients = {
             row.id: row for row in data.session.scalars(only(Patient, [c.patient_id for c in courses.values()]))
         }
-        states = _states(data, turn)
+        states, bare = _states(data, turn)
         for id_ in turn:
             course = courses[id_]
             about = _of_order(data, course, patients[course.patient_id], numbers[course.protocol_version_id])
@@ -92,7 +94,7 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
             yield (
                 about
                 | observed.get(id_, {})
-                | {"state": states.get(id_, "")}
+                | {"state": states.get(id_, ""), "bare_state": bare.get(id_, "")}
                 | _of_course(data, of_it)
                 | _scores(data, of_it, zero.get(id_)),
                 zero.get(id_),
@@ -157,8 +159,11 @@ def _scores(data: Data, by: dict[Any, list[Any]], zero: date | None) -> dict[str
     return found
 
 
-def _states(data: Data, ids: Sequence[str]) -> dict[str, str]:
-    """Return where courses stand: stored lines, and those judged anew that time has changed."""
+def _states(data: Data, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return where courses stand, in words that may name days, and the state alone of each step.
+
+    They are stored lines, and those judged anew that time has changed.
+    """
     titles = {step.name: step.title for step in current()}
     chosen = select(CourseLine).where(CourseLine.treatment_id.in_(ids), CourseLine.title == "").order_by(CourseLine.key)
     lines = [vars(line) for line in data.session.scalars(chosen)]
@@ -166,11 +171,13 @@ def _states(data: Data, ids: Sequence[str]) -> dict[str, str]:
     fresh = [
         line for one in in_turns(data.session, sorted(stale)) for line in lines_of(one, data.at) if not line["title"]
     ]
-    found: dict[str, list[str]] = defaultdict(list)
+    found, bare = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
     for line in [*(line for line in lines if line["treatment_id"] not in stale), *fresh]:
-        said = line["word"] or line["state"]
-        found[line["treatment_id"]].append(f"{titles.get(line['step'], line['step'])}: {said}")
-    return {id_: "; ".join(dict.fromkeys(said)) for id_, said in found.items()}
+        step = titles.get(line["step"], line["step"])
+        found[line["treatment_id"]].append(f"{step}: {line['word'] or line['state']}")
+        bare[line["treatment_id"]].append(f"{step}: {line['state']}")
+    words, alone = ({id_: "; ".join(dict.fromkeys(said)) for id_, said in one.items()} for one in (found, bare))
+    return words, alone
 
 
 def _products(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:

@@ -174,6 +174,7 @@ def test_the_research_variant_names_nobody(session, team):
         phone="0123 456789",
         allergy_status="present",
         allergies="Told by Mrs Unmistakable",
+        not_recorded={"email": "Mrs Unmistakable would not say"},
     )
     harvest = harvested(ready_for_harvest(team, one), team, notes="Mrs Unmistakable was late")
     session.add(harvest.amend(by=team.physician, at=clock.now(), reason="Mrs Unmistakable said so", passes=13))

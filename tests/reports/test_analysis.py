@@ -106,6 +106,8 @@ def test_the_research_variant_names_nobody_and_no_day(demonstration, chosen, cli
                 assert not DAY.search(said), (name, said)
                 assert not any(one in said for one in names | numbers), (name, said)
     whole, shifted = (table(chosen(), COURSES, research=research) for research in (False, True))
+    assert any(re.search(r"\d{4}", row["state"]) for row in whole)
+    assert not any(re.search(r"\d{4}", row["state"]) for row in shifted)
     for one, other in zip(whole, shifted, strict=True):
         if one["first_given"] and one["died"]:
             assert other["died_days"] == (one["died"] - one["first_given"]).days
