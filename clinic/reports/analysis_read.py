@@ -46,10 +46,11 @@ def chosen_courses(data: Data) -> list[str]:
 
 def left_out(data: Data) -> list[tuple[str, str]]:
     """Return in words what the period and the filters leave out of all tables without a day or course to choose by."""
-    asked = data.asked
+    if not data.asked.dated and not data.asked.chosen:  # nothing is: the page that asks so reads no course
+        return []
     chosen_courses(data)
     undated, unclear = (len(set(ids)) for ids in (data.undated, data.unclear))
-    banked = data.read(func.count(), where=[Product.treatment_id.is_(None)])[0][0] if asked.dated or asked.chosen else 0
+    banked = data.read(func.count(), where=[Product.treatment_id.is_(None)])[0][0]
     found = [
         (undated, "without a date of the order, in no period", "course"),
         (unclear, "of whose order no more than the month or year is known, only partly in the period", "course"),
