@@ -14,18 +14,17 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """The rows of one part, of how many in all, and the addresses of the parts around it (empty: there is none)."""
+    """The rows of one part, of how many in all, and the addresses of the parts around it (empty: there is none).
+
+    ``text`` says which rows these are; it is empty where they are all.
+    """
 
     rows: list[Any]
     first: int
     count: int
     previous_url: str
     next_url: str
-
-    @property
-    def text(self) -> str:
-        """Which rows these are; empty where they are all."""
-        return f"{self.first + 1} to {self.first + len(self.rows)} of {self.count}" if self.split else ""
+    text: str
 
     @property
     def split(self) -> bool:
@@ -44,7 +43,9 @@ def part(rows: Sequence[Any], name: str, *, heading: str, size: int = 20) -> Par
     first = (number - 1) * size
     before = _turned(name, number - 1, heading) if number > 1 else ""
     after = _turned(name, number + 1, heading) if number < last else ""
-    return Part(list(rows[first : first + size]), first, len(rows), before, after)
+    found = list(rows[first : first + size])
+    text = f"{first + 1} to {first + len(found)} of {len(rows)}" if len(found) < len(rows) else ""
+    return Part(found, first, len(rows), before, after, text)
 
 
 def _turned(name: str, number: int, heading: str) -> str:
