@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import object_session
 
 from clinic import record_display, wording
-from clinic.access import Role, may
+from clinic.access import may
 from clinic.administration.person_checks import cells_since
 from clinic.assets import icon
 from clinic.consent.display import STANDINGS, sign_consent
@@ -154,8 +154,8 @@ def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, A
         did = f"corrected who the patient is: {corrected_words([correction])}."
         until = "Until then no cells are given. Replace wristband and labels that were printed with the old entry."
     if correction.record == "alert":
-        alerts = [one for same in patient.person for one in same.alerts if one.id == correction.record_id]
-        who_may = frozenset[Role]().union(*(confirming(one, correction) for one in alerts[:1]))
+        alert = next(one for same in patient.person for one in same.alerts if one.id == correction.record_id)
+        who_may = confirming(alert, correction)
         did, mine = "closed or changed an alert that counts at the bedside.", mine and user.role in who_may
         until, waits = f"It counts until {waits_for(who_may)} confirms that.", waits_for(who_may)
     return {

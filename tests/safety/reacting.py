@@ -35,3 +35,12 @@ def decide(ward, course, who="physician", **typed):
     answer = ward.fill(who, url, sure="asked", performed_at=clock.now(), **(said | typed))
     assert answer.status_code == 303, ward.refused
     return newest(ward, Eligibility)
+
+
+def assess(ward, event, who="physician", **typed):
+    """A physician assesses an event, mild and unlikely from the cells where a story says nothing else, and signs it."""
+    causes = dict.fromkeys(("from_cells", "from_harvest", "from_delivery"), "unlikely")
+    facts = {"grade": "2", "expected": "unexpected"} | causes | typed
+    answer = ward.fill(who, f"/adverse-events/{event.id}/assessment", sure="seen", **facts)
+    assert answer.status_code == 303, ward.refused
+    assert ward.sign(who, ward.session.get(AdverseEvent, event.id)).status_code == 303, ward.refused

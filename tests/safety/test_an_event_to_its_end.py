@@ -18,9 +18,10 @@ from clinic.followup.closing import is_closed
 from clinic.followup.event_records import EventNotification, EventUpdate
 from clinic.followup.step import actions
 from tests.bedside import released_product
-from tests.factories import PASSWORD, boxes, day_boxes, published, ready_for_harvest
+from tests.factories import PASSWORD, boxes, day_boxes, ready_for_harvest
 from tests.pathway.test_page_and_list_agree import Outline
 from tests.safety.driver import Sheet
+from tests.safety.recipients import two_recipients
 from tests.safety.scenes import scene
 
 ASSESSED = {
@@ -45,13 +46,7 @@ def tasks(ward, course):
 @scene
 def reported(ward):
     """Sepsis after a bag of a donor whose other bag another patient waits for; a nurse reported it just now."""
-    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
-    bags = ward.banked(ward.donated(donor, cord), cord, bags=2)
-    courses = [ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor) for _ in bags]
-    for bag, course in zip(bags, courses, strict=True):
-        ward.assign(bag, course)
-        ward.release(bag)
-    ward.give(courses[0], bags[0])
+    bags, courses = two_recipients(ward)
     said = boxes("performed_at", clock.now()) | day_boxes("aware_on", clock.today("Europe/Berlin"))
     name = ward.team.nurse.printed_name.split()[-1]
     said |= {"term": "Sepsis", "serious": ["life_threatening"], "outcome": "ongoing", "narrative": f"{name} saw it."}

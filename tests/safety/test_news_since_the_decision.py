@@ -12,9 +12,10 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
 from clinic.pathway.sweeping import disagreements
 from tests.bedside import released_product
-from tests.factories import consented, course, patient, published, ready_for_harvest
+from tests.factories import consented, course, patient, ready_for_harvest
 from tests.safety.driver import Sheet
-from tests.safety.reacting import adverse_event, decide, newest
+from tests.safety.reacting import adverse_event, assess, decide, newest
+from tests.safety.recipients import two_recipients
 from tests.safety.scenes import scene
 from tests.safety.test_two_records_of_one_person import merge
 
@@ -32,25 +33,7 @@ def mine(ward):
 @scene
 def sisters(ward):
     """Two patients, each with a bag of the same donation; the first patient got hers."""
-    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
-    bags = ward.banked(ward.donated(donor, cord), cord, bags=2)
-    courses = [ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor) for _ in bags]
-    for bag, of in zip(bags, courses, strict=True):
-        ward.assign(bag, of)
-        ward.release(bag)
-    ward.give(courses[0], bags[0])
-    assert ward.given(bags[0]) is not None, ward.refused
-    return bags, courses
-
-
-def assess(ward, event, who="physician", **typed):
-    facts = {
-        "grade": "2", "expected": "unexpected", "from_cells": "unlikely", "from_harvest": "unlikely",
-        "from_delivery": "unlikely",
-    } | typed  # fmt: skip
-    answer = ward.fill(who, f"/adverse-events/{event.id}/assessment", sure="seen", **facts)
-    assert answer.status_code == 303, ward.refused
-    assert ward.sign(who, ward.session.get(AdverseEvent, event.id)).status_code == 303, ward.refused
+    return two_recipients(ward)
 
 
 # two records of one person

@@ -10,7 +10,8 @@ import time_machine
 from clinic import clock
 from clinic.followup.adverse_events import AdverseEvent
 from tests.factories import day_boxes, published, ready_for_harvest
-from tests.safety.reacting import adverse_event, decide, newest, reaction
+from tests.safety.reacting import adverse_event, assess, decide, newest, reaction
+from tests.safety.recipients import two_recipients
 from tests.safety.scenes import scene
 
 
@@ -38,30 +39,12 @@ def two_bags(ward):
 @scene
 def sisters(ward):
     """Two patients, each with a bag of the same donation; the first patient got hers."""
-    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
-    bags = ward.banked(ward.donated(donor, cord), cord, bags=2)
-    courses = [ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor) for _ in bags]
-    for bag, course in zip(bags, courses, strict=True):
-        ward.assign(bag, course)
-        ward.release(bag)
-    ward.give(courses[0], bags[0])
-    assert ward.given(bags[0]) is not None, ward.refused
-    return bags, courses
+    return two_recipients(ward)
 
 
 def stop(ward, given, because, **typed):
     more = {"rest": "discarded", "volume_given": "3", "ended_at": clock.now()}
     return ward.fill("nurse", f"/administrations/{given.id}/abort", sure="seen", because=because, **(more | typed))
-
-
-def assess(ward, event, who="physician", **typed):
-    facts = {
-        "grade": "4", "expected": "unexpected", "from_cells": "unlikely", "from_harvest": "unlikely",
-        "from_delivery": "unlikely",
-    }  # fmt: skip
-    answer = ward.fill(who, f"/adverse-events/{event.id}/assessment", sure="seen", **(facts | typed))
-    assert answer.status_code == 303, ward.refused
-    ward.sign(who, ward.session.get(AdverseEvent, event.id))
 
 
 def today(ward, who):
@@ -172,7 +155,7 @@ def test_an_event_that_no_physician_has_assessed_stops_the_next_bag(ward, two_ba
 def test_another_patients_reaction_is_not_this_patients(ward, sisters):
     bags, (hers, his) = sisters
     with ward.later(minutes=10):
-        assess(ward, adverse_event(ward, hers, "other"), from_cells="possible")
+        assess(ward, adverse_event(ward, hers, "other"), grade="4", from_cells="possible")
         reaction(ward, ward.given(bags[0]), "anaphylaxis")
         check = ward.check(his, bags[1])
     assert not [line for line in check.evidence if "reaction" in line["check"].lower()]
@@ -194,7 +177,7 @@ def test_a_serious_event_holds_the_family_until_a_physician_has_assessed_it(ward
         ward.give(his, bags[1])
         ward.not_given(bags[1], "not assessed by a physician yet")
     with ward.later(minutes=30):
-        assess(ward, event)
+        assess(ward, event, grade="4")
         ward.give(his, bags[1])
     assert ward.given(bags[1]) is not None, ward.refused
 
