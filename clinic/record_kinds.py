@@ -61,6 +61,12 @@ def accusing() -> tuple[type[Any], ...]:
     return tuple(model for model in kinds() if getattr(model, "ACCUSES", False))
 
 
+@cache
+def telling() -> tuple[type[Any], ...]:
+    """Return the models whose records tell how the patient is, so that who decides on her or him reads them first."""
+    return tuple(one for one in kinds() if getattr(one, "ACCUSES", False) or getattr(one, "TELLS_OF_PATIENT", False))
+
+
 class WithAccusing(Collection[type[Model]]):
     """Some kinds of records, with those that can speak against cells, wherever in the clinic they are declared."""
 

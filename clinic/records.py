@@ -60,6 +60,7 @@ class Entry(RecordContent, Model):
     NOUN: ClassVar[str]
     JUDGED: ClassVar[bool] = True
     ACCUSES: ClassVar[bool] = False
+    TELLS_OF_PATIENT: ClassVar[bool] = False
 
     recorded_at: Mapped[datetime]
 

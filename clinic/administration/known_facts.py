@@ -100,9 +100,14 @@ def _told_in_order(course: Treatment) -> list[str]:
 
 
 def infections(records: CourseRecords, at: datetime) -> list[str]:
-    """Return what the alerts and the order of this course say of an infection, for a person to judge (rule 23)."""
-    course = records.course
-    ordered = [course.comorbidities, course.medication] if course is not None else []
+    """Return what the alerts, the order of this course, and those on the person's other records say of an infection.
+
+    A person judges it (rule 23).
+    """
+    here = records.course
+    others = [one for one in records.every(Treatment) if one.patient_id in records.people_ids] if here else []
+    read = [one for one in others if one is here or (one.patient_id != here.patient_id and one.stop is None)]
+    ordered = [text for one in read for text in (one.comorbidities, one.medication)]
     said = [*alerts(records, at), *(s for text in ordered if text for s in _SENTENCE.split(text))]
     return list(dict.fromkeys(text.strip() for text in said if INFECTED.search(text)))
 

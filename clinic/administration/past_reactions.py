@@ -71,7 +71,7 @@ class PastReaction(NamedTuple):
     def because(self) -> str:
         """Why no cells may be given, and what ends that."""
         if self.report_in:
-            then = "Report the adverse event, or have a physician decide on eligibility again."
+            then = "Report it as an adverse event, have a physician sign that, or decide on eligibility again."
             return f"A visit told of new symptoms: {self.words}. {then}"
         what = "Earlier reaction to cells" if self.of_cells else "Adverse event"
         return f"{what}: {self._undecided_words}"

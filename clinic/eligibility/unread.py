@@ -8,7 +8,7 @@ from clinic import wording
 from clinic.course_records import table_of
 from clinic.errors import Problem, RuleBroken
 from clinic.ledger.models import digest
-from clinic.record_kinds import accusing
+from clinic.record_kinds import telling
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def known(records: CourseRecords) -> list[Any]:
-    """Return what a decision rests on besides its own course: alerts, events and givings of the person, as written."""
+    """Return what a decision rests on besides its own course: alerts, events, visits and givings of the person."""
     alerts = [alert for person in records.people for alert in person.alerts]
     theirs = {one.id for one in records.every(type(records.course)) if one.patient_id in records.people_ids}
-    rows = [row for kind in accusing() for row in records.every(kind) if row.treatment_id in theirs]
+    rows = [row for kind in telling() for row in records.every(kind) if row.treatment_id in theirs]
     return sorted([*alerts, *rows], key=lambda row: (_written(row), row.id))
 
 

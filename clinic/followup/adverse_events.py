@@ -13,7 +13,17 @@ from clinic.clock import is_later, kept_day
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.followup.after_death import after_death
-from clinic.followup.event_rules import ACCUSE, DECIDES, DIRE, GRAVE, SUSPECTED, against_cells, clock_days, report_due
+from clinic.followup.event_rules import (
+    ACCUSE,
+    DECIDES,
+    DIRE,
+    GRAVE,
+    SUSPECTED,
+    against_cells,
+    clock_days,
+    is_worse,
+    report_due,
+)
 from clinic.followup.procedures import first_procedure
 from clinic.model import reference
 from clinic.patients.models import has_died
@@ -182,7 +192,18 @@ class AdverseEvent(Record):
     def _standing(self) -> dict[str, Any]:
         """Return what says whether it speaks against the cells; what nobody signed yet is not assessed."""
         facts = {name: getattr(self, name) for name in ACCUSE}
-        return facts if self.signatures or not self.assessed_here else facts | {"from_cells": None}
+        assessed = bool(self.signatures) and not self._worse_since_signed()
+        return facts if assessed or not self.assessed_here else facts | {"from_cells": None}
+
+    def _worse_since_signed(self) -> bool:
+        """Whether it says something graver than what was signed last: who signed has not assessed that."""
+        signed = max((one.signed_at for one in self.signatures), default=None)
+        now = before = {name: getattr(self, name) for name in ACCUSE}
+        for amendment in reversed(self.amendments):
+            if signed is None or amendment.amended_at <= signed:
+                break
+            before = before | {name: old for name, (old, _new) in amendment.changes.items() if name in ACCUSE}
+        return is_worse(now, before)
 
     @property
     def assessed_here(self) -> bool:

@@ -6,8 +6,10 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from clinic.patients.infections import VACCINATED
 from clinic.patients.ruled_out import affirmed
 from clinic.products.germ_names import NAMES
+from clinic.wording import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +21,28 @@ RULED_OUT = {"unlikely", "unrelated"}
 LIKELY = frozenset({"certain", "probable"})
 DECIDES = ("serious", "expected", "from_cells", "from_harvest", "from_delivery", "aware_on", "reported_on")
 """What the reporting clock is worked out from."""
-ACCUSE = ("serious", "from_cells", "grade", "outcome", "term")
+ACCUSE = ("serious", "from_cells", "grade", "outcome", "term", "narrative")
 """What says whether an event speaks against the cells."""
 DIRE = frozenset({"4", "5"})
 """The grades of what threatened a life or ended it (CTCAE)."""
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    """Return what is written of an event in words."""
+    return "; ".join(text for text in (facts["term"], facts.get("narrative")) if text)
+
+
+def is_worse(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether an event says something graver than it said before, of which nobody who had signed it knew."""
+    now, then = (
+        (
+            may_be_serious(one["serious"]),
+            bool(set(one["serious"] or ()) & GRAVE) or one["grade"] in DIRE or one["outcome"] == "fatal",
+            tells_of_germs(told(one)),
+        )
+        for one in (facts, before)
+    )
+    return any(new and not old for new, old in zip(now, then, strict=True))
 
 
 def against_cells(facts: Mapping[str, Any]) -> str:
@@ -33,7 +53,7 @@ def against_cells(facts: Mapping[str, Any]) -> str:
     against them, and so does what may come from them where it was fatal or life-threatening, or tells of germs.
     """
     cells, dire = facts["from_cells"], facts["grade"] in DIRE or facts["outcome"] == "fatal"
-    germs = tells_of_germs(facts["term"] or "")
+    germs = tells_of_germs(told(facts))
     if not (may_be_serious(facts["serious"]) or dire or germs):
         return ""
     if cells in LIKELY:
@@ -45,25 +65,47 @@ def against_cells(facts: Mapping[str, Any]) -> str:
     return "not shown to be unlikely from the cells" if grave and cells not in RULED_OUT else ""
 
 
-_GERMS = re.compile(
-    r"\b(?:bacter[ai]*emi\w*|fung[ae]+mi\w*|candid[ae]+mi\w*|vir[ae]+mi\w*|(?:uro-?)?sepsis|septic\w*|endocarditis"
-    r"|osteomyelitis|spondylodiscitis|discitis|meningitis|empyema|abscess\w*|pyarthros\w*)\b"
-    r"|\b(?:blood|synovial|joint|wound|aspirate)\b.{0,24}\bcultures?\b(?!.{0,30}\b(?:negative|sterile|no growth)\b)"
-    r"|\bcultures?\b.{0,24}\b(?:positive|grew|growth|growing)\b"
+_IN_BLOOD = re.compile(
+    r"\b(?:bacter[ai]*emi\w*|fung[ae]+mi\w*|candid[ae]+mi\w*|vir[ae]+mi\w*|(?:uro-?)?sepsis|septic\w*|blood poisoning"
+    r"|endocarditis|meningitis)\b",
+    re.IGNORECASE,
+)
+_WHERE_CELLS_GO = re.compile(
+    r"\b(?:osteomyelitis|spondylodiscitis|discitis|empyema|abscess\w*|pyarthros\w*|pyogenic|pus|purulen\w*"
+    r"|bacteri(?:a|al|um)|gram stained|mrsa|mssa|vre|esbl|hiv|hbv|hcv|htlv|hepatitis|syphilis)\b"
+    r"|\bcultures?\b.{0,24}\b(?:positive|grew|grows|growth|growing)\b|\b(?:positive|growth)\b.{0,24}\bcultures?\b"
     r"|\binfect\w+\b.{0,24}\b(?:joint|knee|hip|disc|injection|infusion|site|implant\w*|blood\s?stream)\b"
     r"|\b(?:joint|knee|hip|disc|injection|infusion|site|blood\s?stream|line|catheter)\b.{0,24}\binfect",
     re.IGNORECASE,
 )
-
-
+_NOTHING_GREW = re.compile(
+    r"\b(?:negative|sterile|no growth|nothing (?:grew|found)|(?:not|never) gr[eo]w\w*|pending|awaited|not yet)\b",
+    re.IGNORECASE,
+)
+_GRAM = re.compile(r"\bgram.?(?:negative|positive)", re.IGNORECASE)
+"""Names a kind of germ, and no result."""
+_ELSEWHERE = re.compile(r"\b(?:urin\w*|bladder|cystitis|uti)\b", re.IGNORECASE)
+"""Where common germs come from by themselves."""
 _NO_GERMS = re.compile(r"\b(?:patella|rubella|varicella)\w*", re.IGNORECASE)
 """Words that end as the names of germs do, and are none that cells carry."""
 
 
-def tells_of_germs(term: str) -> bool:
-    """Whether an event is called an infection of the blood or of where cells go, or names a germ."""
-    said = _NO_GERMS.sub(" ", affirmed(term))
-    return _GERMS.search(said) is not None or NAMES.search(said) is not None
+_SENTENCE = re.compile(r"[;\n]|\.(?=\s+[A-Z]|\s*$)")
+
+
+def tells_of_germs(text: str) -> bool:
+    """Whether an event tells of an infection of the blood or of where cells go, or names a germ found there."""
+    return any(_germs_in(sentence) for one in pieces(text) for sentence in _SENTENCE.split(one))
+
+
+def _germs_in(sentence: str) -> bool:
+    read = _NO_GERMS.sub(" ", VACCINATED.sub(" ", _GRAM.sub("gram stained", sentence)))
+    said = affirmed(read)
+    if _IN_BLOOD.search(said):
+        return True
+    if _NOTHING_GREW.search(read) or _ELSEWHERE.search(said):
+        return False
+    return _WHERE_CELLS_GO.search(said) is not None or NAMES.search(said) is not None
 
 
 def report_due(facts: Mapping[str, Any]) -> date | None:

@@ -190,6 +190,7 @@ class FollowUpVisit(Record):
     QUALIFIED = (("performed_by_id", 0),)
     QUALIFIED_IF = ("made", frozenset({"made"}))
     PERSON = "treatment.patient"
+    TELLS_OF_PATIENT = True
     AFTER_DEATH = True
 
     treatment_id: Mapped[str] = reference("treatment")

@@ -15,7 +15,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.event_rules import SUSPECTED, may_be_serious
 from clinic.followup.models import FollowUpVisit
 from clinic.followup.reaction_words import ANAPHYLACTIC, is_allergic, is_anaphylactic, is_severe
-from clinic.followup.seen import day_of, ever, seen_during, written
+from clinic.followup.seen import day_of, ever, same_words, seen_during, written
 from clinic.patients.doubted import alone, starts
 from clinic.patients.merging import known_here_at
 from clinic.records import Origin
@@ -44,11 +44,25 @@ def reactions(records: CourseRecords) -> list[PastReaction]:
     own = {course.id: course.patient_id for course in records.every(Treatment) if course.patient_id in people}
     events = [event for event in records.every(AdverseEvent) if event.treatment_id in own]
     found = [(event.treatment_id, _told(records, event)) for event in events if _counts(event)]
+    found += [
+        (event.treatment_id, told)
+        for event in events
+        if not _counts(event) and (told := _assessed_elsewhere(records, event, own[event.treatment_id])) is not None
+    ]
     for given in records.every(Administration):
         if given.treatment_id in own:
             found += [(given.treatment_id, one) for one in seen_during(records, given, events)]
     found += [(visit.treatment_id, one) for visit, one in unreported(records, own, events)]
     return [_known_here(records, own[course_id], one) for course_id, one in found]
+
+
+def _assessed_elsewhere(records: CourseRecords, event: AdverseEvent, patient_id: str) -> PastReaction | None:
+    """Return a grave event that was on another record before the merge: who assessed it knew nothing of these cells."""
+    since = written(event, ("term", "grade", "serious"))
+    if known_here_at(records, patient_id, since) == since or not _is_grave(event):
+        return None
+    words = ", ".join((event.term or "", day_of(records, event.performed_at)))
+    return PastReaction(words, event.performed_at, severe=True, written=since, of_cells=False)
 
 
 def _known_here(records: CourseRecords, patient_id: str, reaction: PastReaction) -> PastReaction:
@@ -135,9 +149,18 @@ def tells_of_symptoms(visit: FollowUpVisit) -> bool:
 
 
 def is_reported(visit: FollowUpVisit, events: list[AdverseEvent]) -> bool:
-    """Whether an event was reported since; where the note tells of something grave, a grave one."""
-    since = [one for one in events if one.recorded_at >= visit.recorded_at]
+    """Whether an event was reported here since the visit told of it; where its note is grave, a grave one."""
+    told = written(visit, ("new_symptoms",))
+    since = [one for one in events if one.recorded_at >= told and one.origin is Origin.CLINIC]
     return bool(since) if not is_severe(ever(visit, ("notes",))) else any(_is_grave(one) for one in since)
+
+
+def is_answered(visit: FollowUpVisit, events: list[AdverseEvent]) -> bool:
+    """Whether an event since tells of what the note says, or one was signed by a physician, who has read it."""
+    told, note = written(visit, ("new_symptoms",)), ever(visit, ("notes",))
+    since = [one for one in events if one.recorded_at >= told and one.origin is Origin.CLINIC]
+    grave = [one for one in since if not is_severe(note) or _is_grave(one)]
+    return any(not note or one.signed or same_words(one.term or "", note) for one in grave)
 
 
 def unreported(
@@ -145,7 +168,7 @@ def unreported(
 ) -> Iterator[tuple[FollowUpVisit, PastReaction]]:
     """Yield the visits of some courses whose symptoms nobody has reported, with what the bedside hears of each."""
     for visit in records.every(FollowUpVisit):
-        if visit.treatment_id in courses and tells_of_symptoms(visit) and not is_reported(visit, events):
+        if visit.treatment_id in courses and tells_of_symptoms(visit) and not is_answered(visit, events):
             told = f"{visit.name}: {visit.notes[:160]}" if visit.notes else visit.name
             yield (
                 visit,

@@ -119,13 +119,18 @@ def _answers(event: AdverseEvent, given: Administration, note: _Note) -> bool:
     begun = min(at, given.performed_at or at)
     if not begun - _BEFORE <= onset <= at + _AFTER:
         return False
-    named = _long_words(event.term or "") & _long_words(note.text)
+    named = same_words(event.term or "", note.text)
     return bool({event.from_cells, event.from_delivery} & SUSPECTED or named)
 
 
 def _grade(event: AdverseEvent) -> int:
     """Return how grave an event is by its grade, at least as one of grade 3 where it is serious."""
     return max(int(event.grade or 1), 3 if event.serious else 1)
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts share a word that tells something."""
+    return bool(_long_words(one) & _long_words(other))
 
 
 def _long_words(text: str) -> set[str]:

@@ -62,8 +62,13 @@ def an_event(ward, other):
     return "Ventricular tachycardia"
 
 
+def an_assessed_event(ward, other):
+    assess(ward, adverse_event(ward, other, "Heart attack", serious=["life_threatening"]), grade="3")
+    return "Heart attack"
+
+
 @pytest.mark.hazard("H27")
-@pytest.mark.parametrize("write", [an_alert, a_no, a_stop, an_event])
+@pytest.mark.parametrize("write", [an_alert, a_no, a_stop, an_event, an_assessed_event])
 def test_what_came_in_by_a_merge_after_the_decision_is_news(ward, mine, write):
     course_here, bag = mine
     other = course(ward.team, patient(ward.team), signed=True)
@@ -136,6 +141,10 @@ def test_an_event_on_another_course_of_the_recipient_holds_the_family(ward, sist
         ("Bacteremia, E. coli in two bottles", "2", "possible", True),
         ("Septic arthritis of the knee", "3", "unassessable", True),
         ("Kidney failure", "4", "certain", True),
+        ("MRSA in the blood", "3", "possible", True),
+        ("Gram-negative rods in the aspirate", "2", "possible", True),
+        ("Urinary infection, E. coli", "2", "possible", False),
+        ("Helicobacter breath test negative", "1", "possible", False),
         ("Bacteremia, line infection", "3", "unlikely", False),
         ("Pain at the patella", "2", "possible", False),
         ("Fever, blood cultures negative", "2", "possible", False),
@@ -148,6 +157,22 @@ def test_germs_and_high_grades_hold_the_family_whatever_they_are_called(ward, si
     with ward.later(minutes=20):
         assess(ward, event, grade=grade, from_cells=cells)
         assert (ward.tag(bags[1]) == "On hold") is holds, ward.tag(bags[1])
+
+
+@pytest.mark.hazard("H29")
+def test_what_became_worse_since_it_was_signed_is_assessed_again(ward, sisters):
+    bags, (hers, _his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, "Headache", outcome="resolved")
+        assess(ward, event, grade="1", **dict.fromkeys(("from_cells", "from_harvest", "from_delivery"), "unrelated"))
+        assert ward.tag(bags[1]) == "Released"
+    with ward.later(minutes=20):
+        ward.amend("nurse", event, narrative="The blood culture grew Staphylococcus aureus")
+        assert ward.tag(bags[1]) == "On hold"
+        assert list(disagreements(ward.session, clock.now())) == []
+    with ward.later(minutes=30):
+        assert ward.sign("physician2", event).status_code == 303, ward.refused
+        assert ward.tag(bags[1]) == "Released"
 
 
 @pytest.mark.hazard("H29")
@@ -171,11 +196,11 @@ def test_a_high_grade_of_what_is_not_serious_is_asked_about(ward, sisters):
 # visits
 
 
-def visit(ward, of, notes):
+def visit(ward, of, notes, *, new_symptoms=True):
     """A contact at which the patient tells of something new, as a planned one asks after a first dose."""
     made = FollowUpVisit.log(
-        by=ward.team.nurse, at=clock.now(), treatment=of, name="Call", made="made", alive=True, new_symptoms=True,
-        performed_at=clock.now(), performed_by=ward.team.nurse, notes=notes,
+        by=ward.team.nurse, at=clock.now(), treatment=of, name="Call", made="made", alive=True, notes=notes,
+        performed_at=clock.now(), performed_by=ward.team.nurse, new_symptoms=new_symptoms,
     )  # fmt: skip
     ward.team.add(made)
     ward.session.commit()
@@ -202,6 +227,36 @@ def test_new_symptoms_of_a_visit_stop_until_they_are_reported(ward, mine):
     assert ward.given(bag) is not None, ward.refused
 
 
+def test_symptoms_that_a_correction_tells_of_are_answered_by_no_earlier_event(ward, mine):
+    begun, bag = mine
+    with ward.later(minutes=5):
+        told = visit(ward, begun, notes="Numb face, cannot close the eye", new_symptoms=False)
+        adverse_event(ward, begun, "Splinter in the finger", outcome="resolved")
+    with ward.later(minutes=10):
+        assert ward.amend("nurse", told, new_symptoms="yes").status_code == 303, ward.refused
+        ward.give(begun, bag)
+        ward.not_given(bag, "told of new symptoms")
+    with ward.later(minutes=15):
+        adverse_event(ward, begun, "Splinter in the toe", outcome="resolved")
+        ward.give(begun, bag)
+        ward.not_given(bag, "told of new symptoms")
+    with ward.later(minutes=20):
+        assess(ward, newest(ward, AdverseEvent))
+        ward.give(begun, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.hazard("H27")
+def test_an_infection_in_the_order_of_the_other_record_is_asked_about(ward, mine):
+    begun, bag = mine
+    other = course(ward.team, patient(ward.team), signed=True, comorbidities="Liver abscess")
+    ward.session.commit()
+    merge(ward, begun, other.patient)
+    ward.session.expire_all()
+    check = ward.check(begun, bag)
+    assert any(line["left"] == "Liver abscess" for line in check.warnings), check.evidence
+
+
 @pytest.mark.parametrize("by_physician", [True, False])
 def test_mild_new_symptoms_are_answered_by_a_report_or_a_decision(ward, mine, by_physician):
     begun, bag = mine
@@ -219,7 +274,11 @@ def test_mild_new_symptoms_are_answered_by_a_report_or_a_decision(ward, mine, by
 # a form that was open while something was written
 
 
-@pytest.mark.parametrize("write", [an_alert, an_event])
+def a_visit(ward, begun):
+    return visit(ward, begun, notes="Legs paralysed since noon").name
+
+
+@pytest.mark.parametrize("write", [an_alert, an_event, a_visit])
 def test_a_decision_whose_form_was_opened_before_is_read_again(ward, mine, write):
     begun, _bag = mine
     url, browser = f"/treatments/{begun.id}/eligibility/new", ward.browser("physician")
