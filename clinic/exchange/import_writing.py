@@ -115,15 +115,20 @@ class Waiting:
         self._laid = []
         for some in together.values():
             size = sum(one.records for one in some)
-            if self._size + size > AT_ONCE:
-                self._end_piece()
+            if self._open and self._size + size > AT_ONCE:
+                self._end_piece_of_more()
             for one in some:
                 self._rows.seek(one.place)
                 self._open.append(pickle.load(self._rows))  # noqa: S301 - written here, in a file without a name
                 self._size += one.records
                 if self._size >= 2 * AT_ONCE:
-                    self._end_piece()
+                    self._end_piece_of_more()
         self._end_piece()
+
+    def _end_piece_of_more(self) -> None:
+        """End a piece after which others come: records that name each other would be found only with theirs."""
+        self._end_piece()
+        gc.collect()  # a table of one piece has nothing to make room for
 
     def _end_piece(self) -> None:
         """Judge what is in memory and lay it aside."""
@@ -145,7 +150,6 @@ class Waiting:
         self._remember(judged)
         pickle.dump(Piece([(number, made) for number, made, _rows in self._open], judged, late), self._file)
         self._open, self._size = [], 0
-        gc.collect()  # records that name each other would be found only when those of the next piece are there, too
 
     def _judged(self, rows: list[tuple[int, list[Row]]]) -> Judged:
         every = [one for _number, made in rows for one in made]
