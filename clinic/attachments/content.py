@@ -1,4 +1,4 @@
-"""What the structure of a PDF or picture lets one judge: whole, nothing behind its end, nothing in it that acts."""
+"""What the structure of a PDF or picture lets one judge: whole, of a size to open, nothing in it that acts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _ACTIVE = re.compile(
-    rb"/(?:JavaScript|Launch|EmbeddedFile|RichMedia|SubmitForm|ImportData|XFA(?=[\s\[(<])|OpenAction\s*<<[^>]{0,500}/URI)"
+    rb"/(?:JavaScript|Launch|EmbeddedFile|RichMedia|SubmitForm|ImportData|Rendition|GoTo[RE]\b|GoTo3DView|XFA(?=[\s\[(<])"
+    rb"|AA\s*(?:<<|\d)|S\s*/(?:Movie|Sound|Thread)\b|FS\s*/URL\b|OpenAction\s*<<[^>]{0,500}/URI)"
 )
-"""What makes a PDF run, send or carry something; a name may be written with ``#xx`` for a character."""
+"""What makes a PDF run, play, fetch, send or carry something; a name may be written with ``#xx`` for a character."""
 _OPENS = re.compile(rb"/OpenAction\s+(\d{1,9})\s+(\d{1,5})\s+R")
 _STREAM = re.compile(rb"stream\r?\n")
 _PACKED = re.compile(rb"/Type\s*/ObjStm")
@@ -23,7 +24,13 @@ DICTIONARY, STREAMS, OPENINGS = 1024, 50_000, 10
 """Bytes before a stream in which its dictionary is looked for; streams and opening actions of one PDF at most."""
 MOST_UNPACKED = 64 * 1024 * 1024
 """Bytes of all object streams of one PDF, unpacked; a PDF with more is refused."""
+MOST_DOTS = 200_000_000
+"""Width times height that a picture may claim: a few bytes can claim more than the memory of who opens them."""
 PADDING = b"\0 \t\r\n\x0c\x1a"
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""The markers of a JPEG that are followed by its height and width."""
+WIDTH, HEIGHT = 256, 257
+"""The tags of a TIFF for them."""
 
 
 def is_safe_pdf(content: bytes) -> bool:
@@ -93,20 +100,35 @@ def _inflated(said: bytes, packed: bytes, most: int) -> bytes:
 
 
 def is_whole_jpeg(content: bytes) -> bool:
-    """Whether a JPEG ends with its end marker, or with what some telephones write behind it."""
+    """Whether a JPEG ends with its end marker, or with what some telephones write behind it; see `MOST_DOTS`."""
     end = content.rfind(b"\xff\xd9")
     after = content[end + 2 :].strip(PADDING) if end >= 0 else b"?"
-    return not after or (after.endswith(b"SEFT") and b"<" not in after)
+    if after and (not after.endswith(b"SEFT") or b"<" in after):
+        return False
+    return all(height * width <= MOST_DOTS for height, width in _frames(content))
+
+
+def _frames(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield height and width of each frame of a JPEG that its first segments name."""
+    at = 2
+    while at + 9 <= len(content) and content[at] == 0xFF:
+        marker, (length,) = content[at + 1], struct.unpack_from(">H", content, at + 2)
+        if marker in FRAMES:
+            yield struct.unpack_from(">HH", content, at + 5)
+        at += 2 + max(length, 2)
 
 
 def is_whole_png(content: bytes) -> bool:
-    """Whether a PNG ends with its last chunk."""
+    """Whether a PNG ends with its last chunk; see `MOST_DOTS`."""
     end = content.rfind(b"IEND\xaeB`\x82")
-    return end >= 0 and not content[end + 8 :].strip(PADDING)
+    if end < 0 or content[end + 8 :].strip(PADDING):
+        return False
+    width, height = struct.unpack_from(">II", content, 16) if content[12:16] == b"IHDR" else (0, 0)
+    return width * height <= MOST_DOTS
 
 
 def is_whole_tiff(content: bytes) -> bool:
-    """Whether the first directory of a TIFF, with all its entries, lies within the file."""
+    """Whether the first directory of a TIFF, with all its entries, lies within the file; see `MOST_DOTS`."""
     order = "<" if content[:2] == b"II" else ">"
     if len(content) < 10:
         return False
@@ -114,7 +136,14 @@ def is_whole_tiff(content: bytes) -> bool:
     if not 8 <= start <= len(content) - 2:
         return False
     (entries,) = struct.unpack_from(f"{order}H", content, start)
-    return entries > 0 and start + 2 + 12 * entries <= len(content)
+    if not entries or start + 2 + 12 * entries > len(content):
+        return False
+    said = {
+        tag: value if kind == 4 else struct.unpack_from(f"{order}H", content, start + 10 + 12 * number)[0]
+        for number in range(entries)
+        for tag, kind, value in [struct.unpack_from(f"{order}HH4xI", content, start + 2 + 12 * number)]
+    }
+    return said.get(WIDTH, 0) * said.get(HEIGHT, 0) <= MOST_DOTS
 
 
 KINDS: tuple[tuple[bytes, str, Callable[[bytes], bool]], ...] = (

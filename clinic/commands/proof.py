@@ -63,8 +63,14 @@ def _verify(session: Session, seal_file: Path | None, *, since_seal: bool) -> No
     click.echo(f"All {count} entries of the ledger follow each other, and every record agrees with them.")
     for sentence in sealing.proved(seals, stated, elsewhere=bool(settings.seals or seal_file)):
         click.echo(sentence)
-    for notice in catalogue_use.notices(session):
+    notices = catalogue_use.notices(session)
+    for notice in notices:
         click.echo(f"Catalogues: {notice}")
+    if notices:
+        raise RuleBroken(
+            "The ledger proves what was written, but its catalogues do not say any more what"
+            f" {'one key' if len(notices) == 1 else f'{len(notices)} keys'} of the records meant."
+        )
 
 
 def _verify_since(session: Session, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from io import BytesIO
 
@@ -64,6 +65,51 @@ def test_what_is_active_or_another_kind_is_no_attachment(content):
     assert media_type(content) == ""
     with pytest.raises(Unreadable, match="can be attached"):
         checked("a.pdf", content)
+
+
+@pytest.mark.parametrize("said", [
+    b"<< /S /Rendition /R 4 0 R >>", b"<</S/GoToR/F (other.pdf)>>", b"<< /S /GoToE >>", b"<< /AA << /O 7 0 R >> >>",
+    b"/AA 7 0 R", b"<</S/Movie>>", b"<< /S /Sound >>", b"<< /FS /URL /F (x) >>", b"<< /S /Go#54oR >>",
+])  # fmt: skip
+def test_a_pdf_that_plays_or_fetches_something_is_no_attachment(said):
+    assert media_type(PDF.replace(b"%%EOF", said + b" %%EOF")) == ""
+    assert media_type(packed(said)) == ""
+
+
+@pytest.mark.parametrize("said", [
+    b"/BaseFont /AAAAAA+Arial", b"<< /S /GoTo /D [1 0 R] >>", b"/AAPL:Keywords [ (x) ]",
+    b"/Subtype /Link /A << /S /URI >>",
+])  # fmt: skip
+def test_a_pdf_that_only_shows_and_leads_somewhere_is_one(said):
+    assert media_type(PDF.replace(b"%%EOF", said + b" %%EOF")) == "application/pdf"
+
+
+def png(width, height):
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + b"\x08\x02\0\0\0" + PNG[-8:]
+
+
+def jpeg(width, height, marker=0xC0):
+    frame = bytes([0xFF, marker]) + struct.pack(">HBHH", 11, 8, height, width) + b"\x01\x01\x11\0"
+    return b"\xff\xd8\xff\xe0\0\x04ab" + frame + b"\xff\xd9"
+
+
+def tiff(width, height, order="<", kind=4):
+    def entry(tag, value):
+        return struct.pack(f"{order}HHI", tag, kind, 1) + (
+            struct.pack(f"{order}I", value) if kind == 4 else struct.pack(f"{order}HH", value, 0)
+        )
+
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    return start + struct.pack(f"{order}IH", 8, 2) + entry(256, width) + entry(257, height)
+
+
+@pytest.mark.parametrize("picture", [
+    png, jpeg, lambda w, h: jpeg(w, h, 0xC2), tiff, lambda w, h: tiff(w, h, ">"), lambda w, h: tiff(w, h, "<", 3),
+    lambda w, h: tiff(w, h, ">", 3),
+])  # fmt: skip
+def test_a_picture_that_claims_more_dots_than_memory_holds_is_no_attachment(picture):
+    assert media_type(picture(60_000, 60_000)) == ""
+    assert media_type(picture(4_000, 3_000)) in files.WORDS
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.html", TEXT), ("a.png", JPEG), ("a.txt", PDF), ("a.csv.exe", CSV)])
