@@ -42,6 +42,11 @@ REFUSING = ("c-errsum", "c-block", "c-trouble", "c-problems", "c-err", "c-sure")
 """The parts of a page in which the product says no, or asks whether something is right."""
 
 
+FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
+AT_WORK = timedelta(minutes=5)
+"""How long a browser is used again in a story."""
+
+
 class Sheet(HTMLParser):
     """The forms of a page as a browser would send them back, and the sentences in which the page refuses."""
 
@@ -110,10 +115,18 @@ class Ward:
     refused: list[str] = field(default_factory=list)
     staged: bool = False
     """Whether a scene was set, see `tests.safety.scenes`."""
+    open: dict[str, tuple[datetime, FlaskClient]] = field(default_factory=dict)
+    """The browser of each person, and when she or he signed in."""
 
     def browser(self, who: str) -> FlaskClient:
-        """Return the signed-in browser of a person: ``nurse``, or ``nurse2`` for the second of that role."""
-        return self.client_as(who.removesuffix("2"), second=who.endswith("2"))
+        """Return the signed-in browser of a person: ``nurse``, or ``nurse2`` for the second of that role.
+
+        The one of before, unless a shift of the clock would have signed the person out.
+        """
+        now = clock.now()
+        if who not in self.open or abs(now - self.open[who][0]) > AT_WORK:
+            self.open[who] = now, self.client_as(who.removesuffix("2"), second=who.endswith("2"))
+        return self.open[who][1]
 
     def person(self, who: str) -> Any:
         return getattr(self.team, who)
@@ -125,7 +138,7 @@ class Ward:
         if shown.status_code >= 400:
             return self._heard(shown)
         sent = _written(typed)
-        sheet = Sheet(shown.text).form(sent)
+        sheet = Sheet("".join(FORM.findall(shown.text))).form(sent)
         sent = _mild(sheet, sent) | sent
         if sheet.get("may_go_on") in ([], [""]):  # a caution, where a story says nothing else: words still tighten it
             sent = {"may_go_on": ["yes"]} | sent
