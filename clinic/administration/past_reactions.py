@@ -20,7 +20,7 @@ class PastReaction(NamedTuple):
     ``severe``: or not yet known to be mild. ``written``: when it was written last. ``event_id``: the adverse event that
     waits for a physician's assessment and signature. ``of_cells``: whether it is known to be one of cells, as what was
     seen while they were given. ``over_at``: when an event that does not go on was over. ``report_in``: the
-    course in which somebody reports as an adverse event what a visit told.
+    course in which somebody reports as an adverse event what a visit, ``visit_id``, told.
     """
 
     words: str
@@ -32,6 +32,7 @@ class PastReaction(NamedTuple):
     over_at: datetime | None = None
     grave: bool = False
     report_in: str = ""
+    visit_id: str = ""
 
     def open_in(self, records: CourseRecords) -> bool:
         """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""

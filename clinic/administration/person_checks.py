@@ -246,7 +246,10 @@ def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction)
         if reaction.event_id:
             fix, label = ("events.show", {"event_id": reaction.event_id}), "Assess the event"
         if reaction.report_in:
-            fix, label = ("events.new", {"treatment_id": reaction.report_in}), "Report the adverse event"
+            fix, label = (
+                ("events.new", {"treatment_id": reaction.report_in, "visit": reaction.visit_id}),
+                "Report the adverse event",
+            )
         because = reaction.because_in(bedside.records.zone, begun)
         verdict.fault(reaction.check, 23, because, reaction.words, who=(Role.PHYSICIAN,), fix=fix, fix_label=label)
     else:

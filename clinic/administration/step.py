@@ -253,7 +253,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         yield from monitored(given)
     if counted := [given for given in given_in(records) if given.counts]:
         yield from turns(records, counted)
-    if records.every(Release):  # before anything is released nothing else is asked first
+    if any(records.on(one, Release) for one in records.of(Product)):  # before that nothing else is asked first
         yield from asked_again(records)
 
 

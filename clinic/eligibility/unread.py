@@ -26,7 +26,7 @@ def known(records: CourseRecords) -> list[Any]:
 
 def mark(records: CourseRecords) -> str:
     """Return what the form of a decision says that it has shown."""
-    return digest([f"{row.id} {len(row.amendments)}" for row in known(records)])[:16]
+    return digest([f"{row.id} {len(row.amendments)} {len(_added(row))}" for row in known(records)])[:16]
 
 
 def refuse_unread(records: CourseRecords, shown: str | None) -> None:
@@ -42,4 +42,10 @@ def refuse_unread(records: CourseRecords, shown: str | None) -> None:
 
 
 def _written(row: Any) -> datetime:
-    return max([row.recorded_at, *(one.amended_at for one in row.amendments)])
+    added = (one.recorded_at for one in _added(row))
+    return max([row.recorded_at, *(one.amended_at for one in row.amendments), *added])
+
+
+def _added(row: Any) -> list[Any]:
+    """Return the follow-up reports of an event."""
+    return getattr(row, "updates", [])

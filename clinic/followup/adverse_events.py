@@ -6,13 +6,14 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, Text, inspect
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import wording
 from clinic.clock import is_later, kept_day
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.followup.after_death import after_death
+from clinic.followup.event_news import said_later, told_anew, unread
 from clinic.followup.event_rules import (
     ACCUSE,
     DECIDES,
@@ -21,17 +22,17 @@ from clinic.followup.event_rules import (
     SUSPECTED,
     against_cells,
     clock_days,
-    is_worse,
     report_due,
 )
 from clinic.followup.procedures import first_procedure
+from clinic.followup.told_at_visits import choices, visits_of
 from clinic.model import reference
 from clinic.patients.models import has_died
 from clinic.records import Meaning, Origin, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from clinic.accounts.models import User
     from clinic.signatures import Amendment, Signature
@@ -86,6 +87,9 @@ class AdverseEvent(Record):
     term: Mapped[str | None] = field(
         "What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis"
     )
+    symptoms_of: Mapped[str | None] = field(
+        "Is it what a visit told?", conditional=True, added=True, rule=64, section="The event"
+    )
     ended_at: Mapped[datetime | None] = field(
         "End", section="The event", hint="Leave blank if ongoing", not_before=("performed_at",)
     )
@@ -139,6 +143,13 @@ class AdverseEvent(Record):
         "EventNotification", back_populates="event", order_by="EventNotification.recorded_at"
     )
 
+    def choices_of(self, name: str) -> Mapping[str, str] | None:
+        """Return the visits that told of new symptoms, and that it is something else."""
+        if name != "symptoms_of":
+            return None
+        session = object_session(self) or object_session(self.treatment)
+        return choices(visits_of(session, self.treatment.patient.person) if session is not None else [])
+
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known. Nothing ends later."""
         found, clinic = super().problems(at=at), self.origin == Origin.CLINIC
@@ -159,6 +170,11 @@ class AdverseEvent(Record):
                 "take back the day of death first; a second person confirms that."
             )
             found.append(Problem(said, "outcome", rule=65))
+        if inspect(self).attrs.symptoms_of.history.has_changes() and self.symptoms_of not in (
+            None,
+            *(self.choices_of("symptoms_of") or ()),
+        ):
+            found.append(Problem("Is it what a visit told?: choose from the list", "symptoms_of", rule=64))
         if len(fatal) == 2:
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."
             found.append(Problem(said, "grade" if self.grade is not None else "outcome", rule=65))
@@ -182,28 +198,18 @@ class AdverseEvent(Record):
         It speaks against the cells from the moment when it is written. A physician's signed assessment ends that; a
         correction of what was signed ends it once another physician has confirmed the correction.
         """
-        said = against_cells(self._standing())
-        if not said:
-            before = next(iter(self._weakened_alone()), None)
-            said = f"{before}, and the correction is not confirmed by another physician" if before else ""
+        before = next(iter(self._weakened_alone()), None)
+        said = f"{before}, and the correction is not confirmed by another physician" if before else ""
+        said = said or against_cells(self._standing())
         kind = "Serious adverse event" if self.serious else "Adverse event"
         return f"{kind}, {said}: {self.term}" if said else ""
 
     def _standing(self) -> dict[str, Any]:
         """Return what says whether it speaks against the cells; what nobody signed yet is not assessed."""
         facts = {name: getattr(self, name) for name in ACCUSE}
-        assessed = bool(self.signatures) and not self._worse_since_signed()
-        return facts if assessed or not self.assessed_here else facts | {"from_cells": None}
-
-    def _worse_since_signed(self) -> bool:
-        """Whether it says something graver than what was signed last: who signed has not assessed that."""
-        signed = max((one.signed_at for one in self.signatures), default=None)
-        now = before = {name: getattr(self, name) for name in ACCUSE}
-        for amendment in reversed(self.amendments):
-            if signed is None or amendment.amended_at <= signed:
-                break
-            before = before | {name: old for name, (old, _new) in amendment.changes.items() if name in ACCUSE}
-        return is_worse(now, before)
+        facts["narrative"] = "; ".join([*filter(None, [self.narrative]), *said_later(self)])
+        anew = told_anew(self) if self.assessed_here else bool(unread(self))
+        return facts | {"from_cells": None} if anew else facts
 
     @property
     def assessed_here(self) -> bool:

@@ -11,6 +11,7 @@ from clinic.access import may
 from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup.closing import is_closed, open_points, stands, waits_for_review
+from clinic.followup.event_news import unread
 from clinic.followup.event_records import RECIPIENTS, UPDATES, WAYS
 from clinic.followup.reporting import all_due
 from clinic.followup.roles import JUDGES
@@ -37,7 +38,7 @@ def of_event(event: AdverseEvent) -> dict[str, Any]:
             read_log.view(course.patient_id)
     named = [duty.told for duty in found if duty.told is not None]
     return {
-        "next": _review(event),
+        "next": _to_read(event) or _review(event),
         "standing": stands(event),
         "duties": [_duty(duty, clock.today(zone())) for duty in found],
         "reports_of_event": [
@@ -62,6 +63,18 @@ def _review(event: AdverseEvent) -> dict[str, Any] | None:
         "tag": "Your next action", "title": "Review this event", "icon": "signature", "label": "Review and sign",
         "text": "A second physician reviews every fatal or life-threatening event before it is closed.",
         "url": url_for("record_pages.signature", record_id=event.id),
+    }  # fmt: skip
+
+
+def _to_read(event: AdverseEvent) -> dict[str, Any] | None:
+    """Return a physician's next action on what was added to an event that is signed."""
+    added = unread(event) if event.signed and me().role in JUDGES else []
+    if not added:
+        return None
+    return {
+        "tag": "Your next action", "title": "Read and sign what was added", "icon": "signature",
+        "label": "Review and sign", "text": f"{UPDATES[added[0].kind]}: {added[0].said or ''}",
+        "url": url_for("record_pages.signature", record_id=added[0].id),
     }  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class EventUpdate(Record):
     ASKED_FIRST = False
     PERSON = "event.treatment.patient"
     AFTER_DEATH = True
+    TELLS_MORE = True
     NOT_BEFORE = ("event.performed_at",)
 
     treatment_id: Mapped[str] = reference("treatment")

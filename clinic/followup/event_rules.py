@@ -32,25 +32,12 @@ def told(facts: Mapping[str, Any]) -> str:
     return "; ".join(text for text in (facts["term"], facts.get("narrative")) if text)
 
 
-def is_worse(facts: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether an event says something graver than it said before, of which nobody who had signed it knew."""
-    now, then = (
-        (
-            may_be_serious(one["serious"]),
-            bool(set(one["serious"] or ()) & GRAVE) or one["grade"] in DIRE or one["outcome"] == "fatal",
-            tells_of_germs(told(one)),
-        )
-        for one in (facts, before)
-    )
-    return any(new and not old for new, old in zip(now, then, strict=True))
-
-
 def against_cells(facts: Mapping[str, Any]) -> str:
     """Return how an event speaks against the cells that were given; empty: it does not (hazard H29).
 
     ``facts``: the values of `ACCUSE`. It does where it is serious or may be, is of grade 4 or 5, or tells of germs
-    in the blood or where the cells went, whether anybody called it serious or not. What was not assessed yet speaks
-    against them, and so does what may come from them where it was fatal or life-threatening, or tells of germs.
+    in the blood or where the cells went, whether anybody called it serious or not, unless a physician found that it is
+    unlikely to come from them. What was not assessed yet speaks against them.
     """
     cells, dire = facts["from_cells"], facts["grade"] in DIRE or facts["outcome"] == "fatal"
     germs = tells_of_germs(told(facts))
@@ -61,8 +48,8 @@ def against_cells(facts: Mapping[str, Any]) -> str:
     if cells is None:
         unknown = "; its seriousness is not recorded" if facts["serious"] is None else ""
         return f"not assessed by a physician yet{unknown}"
-    grave = set(facts["serious"] or ()) & GRAVE or dire or germs
-    return "not shown to be unlikely from the cells" if grave and cells not in RULED_OUT else ""
+    known = bool(facts["serious"]) or dire or germs
+    return "not shown to be unlikely from the cells" if known and cells not in RULED_OUT else ""
 
 
 _IN_BLOOD = re.compile(

@@ -12,6 +12,7 @@ from clinic.errors import naming
 from clinic.fields import plain
 from clinic.followup.adverse_events import ASSESSED, OTHER_CAUSES, AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
+from clinic.followup.told_at_visits import NO_VISIT, SOMETHING_ELSE, choices
 from clinic.form_fields import DateField, DecimalField, MultiSelectField, SelectField
 from clinic.forms import RecordForm, form_for
 from clinic.protocols.catalogues import (
@@ -201,7 +202,7 @@ class _SeriousnessAsked(RecordForm):
         return found | ({"serious": None} if answer == "undecided" else {})
 
 
-_OF_EVENT = form_for(AdverseEvent, without={"reported_on", "reported_to"})
+_OF_EVENT = form_for(AdverseEvent, without={"reported_on", "reported_to"}, other={"symptoms_of": SelectField})
 
 
 class EventForm(_SeriousnessAsked, _OF_EVENT):
@@ -216,19 +217,40 @@ class EventForm(_SeriousnessAsked, _OF_EVENT):
         hint="Copied to the patient's record",
     )
     suggestions: tuple[str, ...] = ()
+    asked: str = ""
+    """The id of the visit from which the report was opened."""
 
-    def plan(self, course: Treatment, given: Administration | None = None) -> None:
-        """Offer the usual events of route, source and cell type.
+    def validate_symptoms_of(self, box: SelectField) -> None:
+        """Ask for an answer where a visit told of symptoms: only an event that says so is what it told.
 
-        Fill in what the last reaction during an administration says: when, the signs, what was done.
+        Who came from a visit and says nothing else reports what that visit told.
+        """
+        box.data = box.data or self.asked or None
+        if not box.data:
+            raise ValidationError(f"{box.label.text}: choose the visit, or “{NO_VISIT[SOMETHING_ELSE]}”.")
+
+    def plan(self, course: Treatment, given: Administration | None, visits: list[FollowUpVisit], asked: str) -> None:
+        """Offer the usual events of route, source and cell type, and the ``visits`` whose symptoms nobody reported.
+
+        Fill in what the last reaction during an administration says: when, the signs, what was done. ``asked``: the id
+        of the visit from which the report was opened.
         """
         self.suggestions = suggestions(course)
+        self._offer_visits(visits, asked)
         found = [one for one in given.events if one.kind == "reaction"] if given is not None else []
         if found:
             last, filled = found[-1], "from the reaction"
             self.prefill("performed_at", last.performed_at, filled)
             self.prefill("term", last.signs, filled)
             self.prefill("action", last.measures, filled)
+
+    def _offer_visits(self, visits: list[FollowUpVisit], asked: str) -> None:
+        offered = choices(visits)
+        if not visits:
+            del self._fields["symptoms_of"]
+            return
+        self.offer("symptoms_of", offered.items(), chosen=asked if asked in offered else None)
+        self.asked = asked if asked in offered else ""
 
 
 class ReportForm(EventForm):

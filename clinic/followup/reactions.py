@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Any
 from clinic.access import Role
 from clinic.administration.models import Administration, PastReaction
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_news import OVER, TEXTS, last_news, said_later, unread
 from clinic.followup.event_rules import SUSPECTED, may_be_serious
 from clinic.followup.models import FollowUpVisit
 from clinic.followup.reaction_words import ANAPHYLACTIC, is_allergic, is_anaphylactic, is_severe
-from clinic.followup.seen import day_of, ever, same_words, seen_during, written
+from clinic.followup.seen import day_of, ever, seen_during
+from clinic.followup.symptoms import is_answered, last_said, tells_of_symptoms
 from clinic.patients.doubted import alone, starts
 from clinic.patients.merging import known_here_at
-from clinic.records import Origin
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from clinic.course_records import CourseRecords
 
-OVER = frozenset({"resolved", "sequelae"})
-"""The outcomes of an event that does not go on."""
 RECOVERED = timedelta(days=30)
 """After a grave event whoever decides must have known of it for so long [site default]."""
 
@@ -40,9 +39,7 @@ def reactions(records: CourseRecords) -> list[PastReaction]:
     that is serious or goes on, and what was seen during the giving unless it is plainly mild; see
     `PastReaction.severe`.
     """
-    people = records.people_ids
-    own = {course.id: course.patient_id for course in records.every(Treatment) if course.patient_id in people}
-    events = [event for event in records.every(AdverseEvent) if event.treatment_id in own]
+    own, events = _of_the_person(records)
     found = [(event.treatment_id, _told(records, event)) for event in events if _counts(event)]
     found += [
         (event.treatment_id, told)
@@ -52,13 +49,20 @@ def reactions(records: CourseRecords) -> list[PastReaction]:
     for given in records.every(Administration):
         if given.treatment_id in own:
             found += [(given.treatment_id, one) for one in seen_during(records, given, events)]
-    found += [(visit.treatment_id, one) for visit, one in unreported(records, own, events)]
+    found += [(visit.treatment_id, one) for visit, one in unreported(records)]
     return [_known_here(records, own[course_id], one) for course_id, one in found]
+
+
+def _of_the_person(records: CourseRecords) -> tuple[dict[str, str], list[AdverseEvent]]:
+    """Return the courses of the person, each with whose record it is on, and the adverse events in them."""
+    people = records.people_ids
+    own = {course.id: course.patient_id for course in records.every(Treatment) if course.patient_id in people}
+    return own, [event for event in records.every(AdverseEvent) if event.treatment_id in own]
 
 
 def _assessed_elsewhere(records: CourseRecords, event: AdverseEvent, patient_id: str) -> PastReaction | None:
     """Return a grave event that was on another record before the merge: who assessed it knew nothing of these cells."""
-    since = written(event, ("term", "grade", "serious"))
+    since = last_news(event)
     if known_here_at(records, patient_id, since) == since or not _is_grave(event):
         return None
     words = ", ".join((event.term or "", day_of(records, event.performed_at)))
@@ -76,28 +80,38 @@ def _counts(event: AdverseEvent) -> bool:
     """Whether the bedside hears of an event: of all that no physician has assessed, by whatever name it is called."""
     if awaits_physician(event):
         return True
-    text = ever(event, ("term", "narrative"))
+    text = _words(event)
     if not {event.from_cells, event.from_delivery} & SUSPECTED:
         return False
     return event.grade in {"3", "4", "5"} or is_anaphylactic(text) or is_allergic(text)
 
 
+def _words(event: AdverseEvent) -> str:
+    """Return all that is written of an event, also what a correction took away that no other person has signed."""
+    return "; ".join([ever(event, TEXTS), *said_later(event)])
+
+
 def awaits_physician(event: AdverseEvent) -> bool:
-    """Whether no physician answers for what the event says now."""
+    """Whether no physician answers for what the event and its follow-up reports say now."""
     if event.assessed_here:
-        return not event.signed
+        return not event.signed or bool(unread(event))
+    if unread(event):
+        return True
     return event.from_cells is None and event.from_delivery is None and not event.signed
 
 
 def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     grade = f"grade {event.grade}" if event.grade else ""
     waits = awaits_physician(event)
-    state = "not assessed by a physician" if waits else ""
+    state = (
+        "not assessed by a physician" if not event.signed else "with a follow-up report that no physician has signed"
+    )
+    state = state if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, day_of(records, event.performed_at)) if part)
     severe = bool({"4", "5"} & set(said_ever(event, "grade"))) or ANAPHYLACTIC.search(event.term or "") is not None
     severe = severe or (waits and _may_be_grave(event))
     return PastReaction(
-        words, event.performed_at, severe, written(event, ("term", "grade", "serious")), event.id if waits else "",
+        words, event.performed_at, severe, last_news(event), event.id if waits else "",
         of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
         over_at=_over_at(event) if waits else None, grave=_is_grave(event),
     )  # fmt: skip
@@ -112,7 +126,7 @@ def _is_grave(event: AdverseEvent) -> bool:
     """Whether an event is serious, may be, or is of grade 3 or more, or its words say so."""
     serious = any(may_be_serious(one) for one in said_ever(event, "serious"))
     graded = bool({"3", "4", "5"} & set(said_ever(event, "grade")))
-    return serious or graded or is_severe(ever(event, ("term", "narrative")))
+    return serious or graded or is_severe(_words(event))
 
 
 def said_ever(event: AdverseEvent, name: str) -> list[Any]:
@@ -135,46 +149,25 @@ def _over_at(event: AdverseEvent) -> datetime | None:
     That is its end, its onset where none is known; of a grave one not before some weeks have passed.
     """
     suspected = {event.from_cells, event.from_delivery} & SUSPECTED
-    anaphylactic = is_anaphylactic(ever(event, ("term", "narrative")))
-    if suspected or anaphylactic or not _is_over(event):
+    if suspected or is_anaphylactic(_words(event)) or not _is_over(event) or unread(event):
         return None
     over = max(starts(event, "ended_at") or starts(event), default=None)
     return over + RECOVERED if over is not None and _is_grave(event) else over
 
 
-def tells_of_symptoms(visit: FollowUpVisit) -> bool:
-    """Whether a visit tells of something new, or did before a correction that nobody else has confirmed."""
-    before = [one.changes["new_symptoms"][0] for one in alone(visit) if "new_symptoms" in one.changes]
-    return visit.origin is Origin.CLINIC and True in (visit.new_symptoms, *before)
-
-
-def is_reported(visit: FollowUpVisit, events: list[AdverseEvent]) -> bool:
-    """Whether an event was reported here since the visit told of it; where its note is grave, a grave one."""
-    told = written(visit, ("new_symptoms",))
-    since = [one for one in events if one.recorded_at >= told and one.origin is Origin.CLINIC]
-    return bool(since) if not is_severe(ever(visit, ("notes",))) else any(_is_grave(one) for one in since)
-
-
-def is_answered(visit: FollowUpVisit, events: list[AdverseEvent]) -> bool:
-    """Whether an event since tells of what the note says, or one was signed by a physician, who has read it."""
-    told, note = written(visit, ("new_symptoms",)), ever(visit, ("notes",))
-    since = [one for one in events if one.recorded_at >= told and one.origin is Origin.CLINIC]
-    grave = [one for one in since if not is_severe(note) or _is_grave(one)]
-    return any(not note or one.signed or same_words(one.term or "", note) for one in grave)
-
-
-def unreported(
-    records: CourseRecords, courses: Container[str], events: list[AdverseEvent]
-) -> Iterator[tuple[FollowUpVisit, PastReaction]]:
-    """Yield the visits of some courses whose symptoms nobody has reported, with what the bedside hears of each."""
+def unreported(records: CourseRecords) -> Iterator[tuple[FollowUpVisit, PastReaction]]:
+    """Yield the person's visits whose symptoms nobody has reported, with what the bedside hears of each."""
+    courses, events = _of_the_person(records)
     for visit in records.every(FollowUpVisit):
-        if visit.treatment_id in courses and tells_of_symptoms(visit) and not is_answered(visit, events):
+        if visit.treatment_id not in courses or not tells_of_symptoms(visit):
+            continue
+        if not is_answered(visit, events, _is_grave):
             told = f"{visit.name}: {visit.notes[:160]}" if visit.notes else visit.name
             yield (
                 visit,
                 PastReaction(
                     f"{told}, {day_of(records, visit.performed_at)}", visit.performed_at, severe=True,
-                    written=written(visit, ("new_symptoms",)), of_cells=False, report_in=visit.treatment_id,
+                    written=last_said(visit), of_cells=False, report_in=visit.treatment_id, visit_id=visit.id,
                     grave=is_severe(visit.notes or ""),
                 ),
             )  # fmt: skip

@@ -12,9 +12,10 @@ from clinic.consent.models import ended, valid
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.closing import is_closed, open_points, waits_for_review
+from clinic.followup.event_news import unread
 from clinic.followup.event_records import ENDED, EventNotification, EventUpdate
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.followup.reactions import is_reported, reactions, tells_of_symptoms
+from clinic.followup.reactions import reactions, unreported
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, TELLERS, VISITORS
 from clinic.followup.seen import seen_during
 from clinic.followup.telling import open_duties
@@ -71,12 +72,12 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; what is unsigned."""
     found = [action for event in events(records) for action in _of_event(records, event, at)]
-    course, begun = records.course, records.every(Administration) or records.every(AdverseEvent)
-    found += _unreported(records) if begun else []
-    found += _told_at_a_visit(records) if records.every(FollowUpVisit) else []
+    course = records.course
+    told = records.every(Administration) or records.every(AdverseEvent) or records.every(FollowUpVisit)
+    found += [*_unreported(records), *_told_at_a_visit(records)] if told else []  # each is of one of these
     if course.stop is not None or has_died(records.people):
         return found + _unsigned(records)
-    found += _undecided(records) if begun else []
+    found += _undecided(records) if told else []
     on = clock.day(at, records.zone)
     for state, title, words in (("overdue", OVERDUE, "window closed"), ("open", OPEN, "window closes")):
         found += [
@@ -109,6 +110,13 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         why = f"{event.headline()}: recorded, not signed by a physician."
         more = {"due_at": event.recorded_at, "due_words": "recorded"}
         found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
+    elif (added := unread(event)) and event.unconfirmed is None:
+        why = f"{event.headline()}: {added[0].said or added[0].headline()}. No physician has signed this."
+        to = ("record_pages.signature", {"record_id": added[0].id})
+        more = {"due_at": added[0].recorded_at, "due_words": "recorded"}
+        found.append(
+            Action(title="Read and sign what was added", why=why, who=tuple(JUDGES), to=to, danger=True, **more)
+        )
     elif event.unconfirmed is not None:
         corrected = event.unconfirmed
         why = (
@@ -160,15 +168,14 @@ def _unreported(records: CourseRecords) -> list[Action]:
 
 def _told_at_a_visit(records: CourseRecords) -> list[Action]:
     """Ask for an adverse event where a visit found something new and no event was recorded since."""
-    told = events(records)
     return [
         Action(
             title="Report the adverse event", why=f"{visit.name}: a new symptom or event since the last contact.",
-            who=tuple(sorted(REPORTERS)), to=("events.new", {"treatment_id": records.course.id}),
+            who=tuple(sorted(REPORTERS)), to=("events.new", {"treatment_id": records.course.id, "visit": visit.id}),
             due_at=visit.recorded_at, due_words="told",
         )
-        for visit in visits(records)
-        if tells_of_symptoms(visit) and not is_reported(visit, told)
+        for visit, _told in unreported(records)
+        if visit.treatment_id == records.course.id
     ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from clinic.followup.update_forms import ClosingForm, FollowUpForm, Notification
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, refuse_stale
 from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
+from clinic.records import Meaning
 
 CLOSED = "The event leaves Today. A follow-up report, a correction or a reopening opens it again."
 bp = Blueprint("event_updates", __name__, template_folder="templates")
@@ -30,7 +31,9 @@ def _url(record: Any) -> str:
     return url_for("events.show", event_id=record.event_id)
 
 
-record_pages.register_pages(EventUpdate, show=_url, patient=patient_banner)
+record_pages.register_pages(
+    EventUpdate, show=_url, signs=JUDGES, patient=patient_banner, means=lambda _update, _user: Meaning.REVIEW
+)
 record_pages.register_pages(
     EventNotification, show=_url, amends=TELLERS, people=WRITERS, patient=patient_banner,
     fixed=frozenset({"recipient", "not_needed"}),

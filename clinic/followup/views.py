@@ -140,7 +140,8 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Answer:
             db.session.add(made)
             done = f"Visit saved. {READ_AND_SIGN if me().role in FOLLOW_UP.signs else OTHERS_SIGN}"
             if made.new_symptoms and me().role in REPORTERS:
-                return commit_and_redirect(url_for("events.new", treatment_id=course.id), REPORT_IT, "wait")
+                url = url_for("events.new", treatment_id=course.id, visit=made.id)
+                return commit_and_redirect(url, REPORT_IT, "wait")
             return commit_and_redirect(url_for("followup.show", visit_id=made.id), done)
     return form_page(
         form,

@@ -281,7 +281,7 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
         for row in _columns(session, model, list(names.values()), ids):
             for table, value in zip(names, row, strict=True):
                 found[table] |= {value} - {None}
-                if table == "treatment" and model in accusing():
+                if table == "treatment" and (model in accusing() or getattr(model, "TELLS_MORE", False)):
                     found["accused"] |= {value} - {None}
     return found
 

@@ -27,7 +27,6 @@ from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, Point, points_of, to_decide
 from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unanswered
 from clinic.release.results import QCResult, standing
-from clinic.requests.models import Request
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -179,14 +178,17 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         if state is ProductState.HOLD:
             found += held(records, product, at)
         found += informed(records, product)
-    judged = records.every(QCResult) or records.every(Request)
-    return found + [
-        action
-        for product in records.of(Product)
-        if product not in ours and product not in before and (judged or product.movements)
-        if stops_processing(records, product, at) and state_of(records, product, at) is ProductState.HOLD
-        for action in [*unsigned_acceptance(records, product), *held(records, product, at)][:1]
-    ]
+    return (
+        found
+        + [
+            action
+            for product in records.of(Product)
+            if product not in ours and product not in before
+            if product.run_id is None and not (product.uses and product.left <= 0)  # it still waits to be processed
+            if state_of(records, product, at) is ProductState.HOLD
+            for action in [*unsigned_acceptance(records, product), *held(records, product, at)][:1]
+        ]
+    )
 
 
 def unsigned_acceptance(records: CourseRecords, product: Product) -> list[Action]:

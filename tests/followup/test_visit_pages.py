@@ -62,7 +62,8 @@ def test_a_planned_contact_asks_for_new_symptoms_and_leads_to_the_report(
     assert refused.status_code == 422
     assert "New symptom or event: required" in refused.text
     answer = post(nurse, address, form | {"new_symptoms": "yes"})
-    assert answer.location == f"/treatments/{treated.id}/adverse-events/new"
+    told = session.scalars(select(FollowUpVisit).where(FollowUpVisit.new_symptoms.is_(True))).one()
+    assert answer.location == f"/treatments/{treated.id}/adverse-events/new?visit={told.id}"
     waits = [one.title for one in actions(records_of(treated), clock.now())]
     assert "Report the adverse event" in waits
     assert post(nurse, answer.location, event(team)).status_code == 303

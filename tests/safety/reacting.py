@@ -18,6 +18,7 @@ def reaction(ward, given, signs, **typed):
 
 def adverse_event(ward, course, term, who="nurse", **typed):
     facts = {"term": term, "outcome": "ongoing", "performed_at": clock.now() - timedelta(minutes=2)}
+    facts |= {"symptoms_of": "other"}
     facts |= {} if typed.get("serious") else {"seriousness": "no"}
     answer = ward.fill(who, f"/treatments/{course.id}/adverse-events/new", sure="seen", **(facts | typed))
     assert answer.status_code == 303, ward.refused

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from clinic import clock
 from clinic.followup.adverse_events import AdverseEvent
@@ -220,9 +219,11 @@ def test_new_symptoms_of_a_visit_stop_until_they_are_reported(ward, mine):
         adverse_event(ward, begun, "Toothache")
         ward.give(begun, bag)
         ward.not_given(bag, "told of new symptoms")
+        assess(ward, newest(ward, AdverseEvent), grade="3")
+        ward.give(begun, bag)
+        ward.not_given(bag, "told of new symptoms")
     with ward.later(minutes=15):
-        assess(ward, adverse_event(ward, begun, "Seizure with fever", outcome="resolved"))
-        assess(ward, ward.session.scalars(select(AdverseEvent).where(AdverseEvent.term == "Toothache")).one())
+        assess(ward, adverse_event(ward, begun, "Seizure with fever", outcome="resolved", symptoms_of=told.id))
         ward.give(begun, bag)
     assert ward.given(bag) is not None, ward.refused
 
@@ -237,11 +238,11 @@ def test_symptoms_that_a_correction_tells_of_are_answered_by_no_earlier_event(wa
         ward.give(begun, bag)
         ward.not_given(bag, "told of new symptoms")
     with ward.later(minutes=15):
-        adverse_event(ward, begun, "Splinter in the toe", outcome="resolved")
+        assess(ward, adverse_event(ward, begun, "Splinter in the toe", outcome="resolved"))
         ward.give(begun, bag)
         ward.not_given(bag, "told of new symptoms")
     with ward.later(minutes=20):
-        assess(ward, newest(ward, AdverseEvent))
+        assess(ward, adverse_event(ward, begun, "Bell's palsy", outcome="resolved", symptoms_of=told.id))
         ward.give(begun, bag)
     assert ward.given(bag) is not None, ward.refused
 
@@ -261,12 +262,13 @@ def test_an_infection_in_the_order_of_the_other_record_is_asked_about(ward, mine
 def test_mild_new_symptoms_are_answered_by_a_report_or_a_decision(ward, mine, by_physician):
     begun, bag = mine
     with ward.later(minutes=5):
-        visit(ward, begun, notes="Slight headache in the morning")
+        told = visit(ward, begun, notes="Slight headache in the morning")
     with ward.later(minutes=10):
         if by_physician:
             ward.sign("physician", decide(ward, begun))
         else:
-            adverse_event(ward, begun, "Headache", outcome="resolved", ended_at=clock.now())
+            more = {"outcome": "resolved", "ended_at": clock.now(), "symptoms_of": told.id}
+            adverse_event(ward, begun, "Headache", **more)
         ward.give(begun, bag)
     assert ward.given(bag) is not None, ward.refused
 

@@ -198,10 +198,13 @@ def test_a_death_holds_the_family_when_it_is_written(ward, sisters):
     [
         ("life_threatening", "possible", True),
         ("life_threatening", "unassessable", True),
-        ("important", "possible", False),
+        ("important", "possible", True),
+        ("hospitalisation", "unclassified", True),
+        ("disability", "unlikely", False),
+        ("life_threatening", "unrelated", False),
     ],
 )
-def test_what_is_possible_holds_where_a_life_was_in_danger(ward, sisters, serious, cells, holds):
+def test_what_is_serious_holds_until_it_is_unlikely_to_come_from_the_cells(ward, sisters, serious, cells, holds):
     bags, (hers, his) = sisters
     with ward.later(minutes=10):
         grade = "4" if serious == "life_threatening" else "3"
@@ -214,7 +217,7 @@ def test_what_is_possible_holds_where_a_life_was_in_danger(ward, sisters, seriou
 @pytest.mark.rule(45)
 @pytest.mark.parametrize(
     ("who", "change"),
-    [("nurse", {"from_cells": "unlikely"}), ("nurse", {"serious": []}), ("physician", {"from_cells": "possible"})],
+    [("nurse", {"from_cells": "unlikely"}), ("nurse", {"serious": []}), ("physician", {"from_cells": "unlikely"})],
 )
 def test_nobody_lifts_the_hold_of_a_signed_event_alone(ward, sisters, who, change):
     bags, (hers, his) = sisters

@@ -1,0 +1,66 @@
+"""When an adverse event last told something new, and what was added to it that no physician has read (rules 43, 64)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic.access import Role
+from clinic.patients.ruled_out import same_meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+OVER = frozenset({"resolved", "sequelae"})
+"""The outcomes of an event that does not go on."""
+TEXTS = ("term", "narrative", "action")
+"""What is written of an event in words; what is added to it later is in its follow-up reports."""
+_FACTS = frozenset({"grade", "serious", "from_cells", "from_delivery"})
+
+
+def _corrected(event: Any) -> Iterator[datetime]:
+    """Yield when a correction came to say something else.
+
+    A slip of the pen says nothing new, nor does an event that ends or gets better.
+    """
+    for one in event.amendments:
+        if any(_tells(name, *change) for name, change in one.changes.items()):
+            yield one.amended_at
+
+
+def last_news(event: Any) -> datetime:
+    """Return when an event last told something new: its report, a telling correction, or a follow-up report."""
+    return max([event.recorded_at, *_corrected(event), *(one.recorded_at for one in _reports(event))])
+
+
+def unread(event: Any) -> list[Any]:
+    """Return the follow-up reports and reopenings that no physician has signed, nor the event or its closing since."""
+    closings = [one for one in event.updates if one.kind == "closed"]
+    read = [made.signed_at for row in (event, *closings) for made in row.signatures if made.role == Role.PHYSICIAN]
+    last = max(read, default=None)
+    return [one for one in _reports(event) if not one.signed and (last is None or one.recorded_at > last)]
+
+
+def said_later(event: Any) -> list[str]:
+    """Return the words of what was added to an event."""
+    return [one.said for one in _reports(event) if one.said]
+
+
+def told_anew(event: Any) -> bool:
+    """Whether an event says what it did not say when it was signed last, or has a report that nobody has signed."""
+    signed = max((one.signed_at for one in event.signatures), default=None)
+    return signed is None or any(at > signed for at in _corrected(event)) or bool(unread(event))
+
+
+def _reports(event: Any) -> list[Any]:
+    return [one for one in event.updates if one.kind != "closed"]
+
+
+def _tells(name: str, old: Any, new: Any) -> bool:
+    if name in TEXTS:
+        return not same_meaning(old or "", new or "")
+    if name == "outcome":
+        return new not in OVER
+    if name == "ended_at":
+        return new is None
+    return name in _FACTS
