@@ -78,7 +78,7 @@ def _notes(given: Administration) -> list[_Note]:
         if one.kind != "reaction":
             continue
         said = worst([one.severity, *_before(one, "severity")])
-        text = "; ".join(_texts(one, names, _doubted(one))) or _UNTOLD.get(said or "", "")
+        text = "; ".join(_texts(one, names, without_physician(one))) or _UNTOLD.get(said or "", "")
         if text:
             found.append(_Note(text, said, one.performed_at, written(one, (*names, "severity"))))
     return found + _at_the_end(given)
@@ -89,7 +89,7 @@ def _at_the_end(given: Administration) -> list[_Note]:
 
     What only repeats the notes of its course is none.
     """
-    doubted, names = _doubted(given), ("reaction", "partial_reason", "reaction_severity")
+    doubted, names = without_physician(given), ("reaction", "partial_reason", "reaction_severity")
     said = worst([given.reaction_severity, *_before(given, "reaction_severity")])
     told, because = _texts(given, names[:1], doubted), _texts(given, names[1:2], doubted)
     noted = severity(given)
@@ -165,7 +165,7 @@ def _minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def _doubted(record: Record) -> list[Amendment]:
+def without_physician(record: Record) -> list[Amendment]:
     """Return the corrections that two people, one of them a physician, do not stand for."""
     return [one for one in record.amendments if not _confirmed(record, one)]
 
@@ -179,7 +179,7 @@ def _confirmed(record: Record, one: Amendment) -> bool:
 
 def _before(record: Record, name: str) -> list[str]:
     """Return what a fact said before doubted corrections, as an amendment keeps it."""
-    changes = [one.changes[name][0] for one in _doubted(record) if name in one.changes]
+    changes = [one.changes[name][0] for one in without_physician(record) if name in one.changes]
     return [old for old in changes if old is not None]
 
 

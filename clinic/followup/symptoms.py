@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clinic.followup.reaction_words import is_severe
-from clinic.followup.seen import ever, same_words
-from clinic.patients.doubted import alone
+from clinic.followup.seen import ever, same_words, without_physician
 from clinic.patients.ruled_out import same_meaning
 from clinic.records import Origin
 
@@ -16,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def tells_of_symptoms(visit: Any) -> bool:
-    """Whether a visit tells of something new, or did before a correction that nobody else has confirmed."""
-    before = [one.changes["new_symptoms"][0] for one in alone(visit) if "new_symptoms" in one.changes]
+    """Whether a visit tells of something new, or did before a correction that no physician stands for."""
+    doubted = [one for one in without_physician(visit) if "new_symptoms" in one.changes] if visit.amendments else []
+    before = [one.changes["new_symptoms"][0] for one in doubted]
     return visit.origin is Origin.CLINIC and True in (visit.new_symptoms, *before)
 
 

@@ -173,6 +173,22 @@ def test_a_note_that_is_written_anew_after_its_event_was_signed_asks_again(ward,
     ward.not_given(bag, "told of new symptoms")
 
 
+@pytest.mark.rule(23)
+@pytest.mark.rule(45)
+def test_two_nurses_do_not_take_back_what_a_patient_told(ward, mine):
+    begun, bag = mine
+    with ward.later(minutes=5):
+        told = visit(ward, begun, notes="Cannot move the left arm")
+        assert ward.amend("nurse", told, why="Another patient", new_symptoms="no").status_code == 303, ward.refused
+        assert ward.sign("nurse2", told).status_code == 303, ward.refused
+        ward.give(begun, bag)
+        ward.not_given(bag, "told of new symptoms")
+    with ward.later(minutes=10):
+        assert ward.sign("physician", told).status_code == 303, ward.refused
+        ward.give(begun, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
 @pytest.mark.rule(64)
 def test_which_visit_told_of_it_is_asked_and_can_be_corrected(ward, mine):
     begun, _bag = mine
