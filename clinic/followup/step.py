@@ -112,7 +112,6 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
     elif (added := unread(event)) and event.unconfirmed is None:
         why = f"{event.headline()}: {added[0].said or added[0].headline()}. No physician has signed this."
-        to = ("record_pages.signature", {"record_id": added[0].id})
         more = {"due_at": added[0].recorded_at, "due_words": "recorded"}
         found.append(
             Action(title="Read and sign what was added", why=why, who=tuple(JUDGES), to=to, danger=True, **more)

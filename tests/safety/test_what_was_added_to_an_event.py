@@ -42,6 +42,9 @@ def test_a_follow_up_report_holds_the_family_until_a_physician_has_signed_it(war
         assert "Read and sign what was added" in ward.browser("physician").get("/").text
         shown = ward.browser("physician").get(f"/adverse-events/{event.id}").text
         assert f"/records/{report.id}/signature" in shown
+        for who in ("nurse", "quality", "technologist"):
+            for url in ("/", f"/treatments/{hers.id}", f"/adverse-events/{event.id}"):
+                assert f"/records/{report.id}/signature" not in ward.browser(who).get(url).text, (who, url)
     with ward.later(minutes=30):
         assert ward.sign("physician", report).status_code == 303, ward.refused
         assert "Read and sign what was added" not in ward.browser("physician").get("/").text
