@@ -72,7 +72,11 @@ class PastReaction(NamedTuple):
     def because(self) -> str:
         """Why no cells may be given, and what ends that."""
         if self.report_in:
-            then = "Report it as an adverse event, have a physician sign that, or decide on eligibility again."
+            then = (
+                "A physician signs the adverse event that was reported of it, or decides on eligibility again."
+                if self.event_id
+                else "Report it as an adverse event, or have a physician decide on eligibility again."
+            )
             return f"A visit told of new symptoms: {self.words}. {then}"
         what = "Earlier reaction to cells" if self.of_cells else "Adverse event"
         return f"{what}: {self._undecided_words}"

@@ -245,7 +245,7 @@ def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction)
         fix, label = ("eligibility.new", {"treatment_id": bedside.course.id}), "Decide on eligibility"
         if reaction.event_id:
             fix, label = ("events.show", {"event_id": reaction.event_id}), "Assess the event"
-        if reaction.report_in:
+        elif reaction.report_in:
             fix, label = (
                 ("events.new", {"treatment_id": reaction.report_in, "visit": reaction.visit_id}),
                 "Report the adverse event",

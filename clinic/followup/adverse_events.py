@@ -23,8 +23,10 @@ from clinic.followup.event_rules import (
     against_cells,
     clock_days,
     report_due,
+    told,
 )
 from clinic.followup.procedures import first_procedure
+from clinic.followup.reaction_words import is_severe
 from clinic.followup.told_at_visits import choices, visits_of
 from clinic.model import reference
 from clinic.patients.models import has_died
@@ -198,11 +200,20 @@ class AdverseEvent(Record):
         It speaks against the cells from the moment when it is written. A physician's signed assessment ends that; a
         correction of what was signed ends it once another physician has confirmed the correction.
         """
-        before = next(iter(self._weakened_alone()), None)
-        said = f"{before}, and the correction is not confirmed by another physician" if before else ""
-        said = said or against_cells(self._standing())
+        said = self._said_against() or self._grave_and_unread()
         kind = "Serious adverse event" if self.serious else "Adverse event"
         return f"{kind}, {said}: {self.term}" if said else ""
+
+    def _said_against(self) -> str:
+        before = next(iter(self._weakened_alone()), None)
+        unconfirmed = f"{before}, and the correction is not confirmed by another physician" if before else ""
+        return unconfirmed or against_cells(self._standing())
+
+    def _grave_and_unread(self) -> str:
+        """Return that nobody answers for grave words, of which nobody who may has said that they are not serious."""
+        facts = self._standing()
+        unread_here = facts["from_cells"] is None and self.assessed_here and bool(self.signatures)
+        return against_cells(facts | {"serious": None}) if unread_here and is_severe(told(facts)) else ""
 
     def _standing(self) -> dict[str, Any]:
         """Return what says whether it speaks against the cells; what nobody signed yet is not assessed."""
@@ -316,7 +327,7 @@ class AdverseEvent(Record):
     def cells_suspected(self) -> bool:
         """Whether it is serious and may come from the cells; what no physician has signed yet may (hazard H29)."""
         maybe = self._standing()["from_cells"] in {*SUSPECTED, None}
-        return (self.is_serious and maybe) or bool(self.accusation())
+        return (self.is_serious and maybe) or bool(self._said_against())
 
     @property
     def clock_days(self) -> int | None:

@@ -68,7 +68,8 @@ def _review(event: AdverseEvent) -> dict[str, Any] | None:
 
 def _to_read(event: AdverseEvent) -> dict[str, Any] | None:
     """Return a physician's next action on what was added to an event that is signed."""
-    added = unread(event) if event.signed and me().role in JUDGES else []
+    first = event.assessed_here and not event.signed  # its own signature comes first, and covers what was added
+    added = unread(event) if me().role in JUDGES and not first else []
     if not added:
         return None
     return {

@@ -15,16 +15,20 @@ OVER = frozenset({"resolved", "sequelae"})
 """The outcomes of an event that does not go on."""
 TEXTS = ("term", "narrative", "action")
 """What is written of an event in words; what is added to it later is in its follow-up reports."""
-_FACTS = frozenset({"grade", "serious", "from_cells", "from_delivery"})
+_FACTS = frozenset({"performed_at", "grade", "serious", "from_cells", "from_delivery"})
 
 
 def _corrected(event: Any) -> Iterator[datetime]:
     """Yield when a correction came to say something else.
 
-    A slip of the pen says nothing new, nor does an event that ends or gets better.
+    A slip of the pen says nothing new, nor does an event that ends or gets better. Several slips are compared with
+    what was written before the first of them.
     """
+    first: dict[str, Any] = {}
     for one in event.amendments:
-        if any(_tells(name, *change) for name, change in one.changes.items()):
+        changes = {name: (first.setdefault(name, old), new) for name, (old, new) in one.changes.items()}
+        if telling := [name for name, change in changes.items() if _tells(name, *change)]:
+            first = {name: old for name, old in first.items() if name not in telling}
             yield one.amended_at
 
 

@@ -17,7 +17,7 @@ from clinic.followup.event_rules import SUSPECTED, may_be_serious
 from clinic.followup.models import FollowUpVisit
 from clinic.followup.reaction_words import ANAPHYLACTIC, is_allergic, is_anaphylactic, is_severe
 from clinic.followup.seen import day_of, ever, seen_during
-from clinic.followup.symptoms import is_answered, last_said, tells_of_symptoms
+from clinic.followup.symptoms import is_answered, last_said, reported, tells_of_symptoms
 from clinic.patients.doubted import alone, starts
 from clinic.patients.merging import known_here_at
 from clinic.treatments.models import Treatment
@@ -169,6 +169,7 @@ def unreported(records: CourseRecords) -> Iterator[tuple[FollowUpVisit, PastReac
                     f"{told}, {day_of(records, visit.performed_at)}", visit.performed_at, severe=True,
                     written=last_said(visit), of_cells=False, report_in=visit.treatment_id, visit_id=visit.id,
                     grave=is_severe(visit.notes or ""),
+                    event_id=next((one.id for one in reported(visit, events)), ""),
                 ),
             )  # fmt: skip
 

@@ -93,7 +93,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 
 def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list[Action]:
     if event.origin is not Origin.CLINIC:
-        return []
+        return _of_imported(event)
     found, to, on = [], ("events.show", {"event_id": event.id}), clock.day(at, records.zone)
     due = event.report_due_on
     if due is not None and event.aware_on is not None:
@@ -110,12 +110,8 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         why = f"{event.headline()}: recorded, not signed by a physician."
         more = {"due_at": event.recorded_at, "due_words": "recorded"}
         found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
-    elif (added := unread(event)) and event.unconfirmed is None:
-        why = f"{event.headline()}: {added[0].said or added[0].headline()}. No physician has signed this."
-        more = {"due_at": added[0].recorded_at, "due_words": "recorded"}
-        found.append(
-            Action(title="Read and sign what was added", why=why, who=tuple(JUDGES), to=to, danger=True, **more)
-        )
+    elif unread(event) and event.unconfirmed is None:
+        found.append(_to_read(event))
     elif event.unconfirmed is not None:
         corrected = event.unconfirmed
         why = (
@@ -124,6 +120,25 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         more = {"due_at": corrected.amended_at, "due_words": "corrected"}
         found.append(Action(title="Confirm the correction", why=why, who=tuple(JUDGES), to=to, danger=True, **more))
     return found + _of_duties(records, event) + _to_finish(records, event)
+
+
+def _of_imported(event: AdverseEvent) -> list[Action]:
+    """Ask a physician for an imported event that holds cells or to which something was added here."""
+    if unread(event) and (event.signed or not event.assessed_here):
+        return [_to_read(event)]
+    if event.signed or not event.assessed_here or not (unread(event) or event.accusation()):
+        return []
+    to, why = ("events.show", {"event_id": event.id}), f"{event.headline()}: imported, not signed by a physician."
+    more = {"due_at": event.recorded_at, "due_words": "recorded"}
+    return [Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more)]
+
+
+def _to_read(event: AdverseEvent) -> Action:
+    added = unread(event)[0]
+    return Action(
+        title="Read and sign what was added", why=f"{event.headline()}: {added.said or ''}", who=tuple(JUDGES),
+        to=("events.show", {"event_id": event.id}), due_at=added.recorded_at, due_words="recorded", danger=True,
+    )  # fmt: skip
 
 
 def _of_duties(records: CourseRecords, event: AdverseEvent) -> list[Action]:
@@ -173,8 +188,8 @@ def _told_at_a_visit(records: CourseRecords) -> list[Action]:
             who=tuple(sorted(REPORTERS)), to=("events.new", {"treatment_id": records.course.id, "visit": visit.id}),
             due_at=visit.recorded_at, due_words="told",
         )
-        for visit, _told in unreported(records)
-        if visit.treatment_id == records.course.id
+        for visit, told in unreported(records)
+        if visit.treatment_id == records.course.id and told.open_in(records) and not told.event_id
     ]  # fmt: skip
 
 

@@ -22,28 +22,35 @@ def tells_of_symptoms(visit: Any) -> bool:
 
 
 def last_said(visit: Any) -> datetime:
-    """Return when a visit last told something new: a slip of the pen in its note says nothing."""
+    """Return when a visit last told something new: a slip of the pen in its note, or that there was none, says none."""
     found = [visit.recorded_at]
     for one in visit.amendments:
         note = one.changes.get("notes")
-        if "new_symptoms" in one.changes or (note and not same_meaning(note[0] or "", note[1] or "")):
+        said_yes = one.changes.get("new_symptoms", [None, None])[1] is True
+        if said_yes or (note and not same_meaning(note[0] or "", note[1] or "")):
             found.append(one.amended_at)
     return max(found)
 
 
-def is_answered(visit: Any, events: Iterable[Any], is_grave: Callable[[Any], bool]) -> bool:
-    """Whether an event was reported here that says that it is what the visit told; of a grave note, a grave one.
+def reported(visit: Any, events: Iterable[Any]) -> list[Any]:
+    """Return the events reported here since a visit told something new that say that they are it.
 
     An event that was never asked which visit it belongs to is one where it is of the same record and has a word of the
     note, or where the note is empty.
     """
     told, note = last_said(visit), ever(visit, ("notes",))
-    for one in events:
-        if one.origin is not Origin.CLINIC or _last_written(one) < told or (is_severe(note) and not is_grave(one)):
-            continue
-        if one.symptoms_of == visit.id or (one.symptoms_of is None and _seems_to_be(one, visit, note)):
-            return True
-    return False
+    return [
+        one
+        for one in events
+        if one.origin is Origin.CLINIC and _named(one) >= told
+        if one.symptoms_of == visit.id or (one.symptoms_of is None and _seems_to_be(one, visit, note))
+    ]
+
+
+def is_answered(visit: Any, events: Iterable[Any], is_grave: Callable[[Any], bool]) -> bool:
+    """Whether an event was reported that is what a visit told; of a grave note, a grave one, or one that is signed."""
+    grave = is_severe(ever(visit, ("notes",)))
+    return any(not grave or is_grave(one) or one.signed for one in reported(visit, events))
 
 
 def _seems_to_be(event: Any, visit: Any, note: str) -> bool:
@@ -51,6 +58,8 @@ def _seems_to_be(event: Any, visit: Any, note: str) -> bool:
     return same and (not note or same_words(event.term or "", note))
 
 
-def _last_written(event: Any) -> datetime:
-    rows = [*(one.amended_at for one in event.amendments), *(one.recorded_at for one in event.updates)]
-    return max([event.recorded_at, *rows])
+def _named(event: Any) -> datetime:
+    """Return when an event last came to say which visit told of it, or a physician signed what was added to it."""
+    named = [one.amended_at for one in event.amendments if "symptoms_of" in one.changes]
+    added = [one.recorded_at for one in event.updates if one.kind == "follow_up" and one.signed and event.symptoms_of]
+    return max([event.recorded_at, *named, *added])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, exists, or_, select
 
 from clinic import clock, wording
 from clinic.followup.models import FollowUpVisit
-from clinic.records import Origin
+from clinic.records import Amendment, Origin
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 SOMETHING_ELSE = "other"
 NO_VISIT = {SOMETHING_ELSE: "No, something else"}
 """What an event says that is not what a visit told."""
-SHOWN = 80
+SHOWN = 200
 """Letters of a visit's note that are shown."""
 
 
 def visits_of(session: Session, people: Iterable[Any]) -> list[FollowUpVisit]:
-    """Return the visits of a person, on all records, that were asked for new symptoms, the last first."""
+    """Return the visits of a person, on all records, that ever said whether there were new symptoms, the last first."""
     theirs = select(Treatment.id).where(Treatment.patient_id.in_([one.id for one in people]))
+    said = exists().where(
+        Amendment.record_id == FollowUpVisit.id, cast(Amendment.changes, String).contains('"new_symptoms"')
+    )
     chosen = select(FollowUpVisit).where(
-        FollowUpVisit.treatment_id.in_(theirs), FollowUpVisit.new_symptoms.is_not(None),
-        FollowUpVisit.origin == Origin.CLINIC,
+        FollowUpVisit.treatment_id.in_(theirs), FollowUpVisit.origin == Origin.CLINIC,
+        or_(FollowUpVisit.new_symptoms.is_not(None), said),
     )  # fmt: skip
     return list(session.scalars(chosen.order_by(FollowUpVisit.recorded_at.desc())))
 

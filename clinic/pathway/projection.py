@@ -206,7 +206,10 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
         people |= set(session.scalars(select(Treatment.patient_id).where(Treatment.id.in_(courses))))
     if people:  # what is known of a person counts in every course of that person, and stops those proposed to be
         people = _joined_or_proposed(session, people)
-        courses |= set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(people))))
+        theirs = set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(people))))
+        courses |= theirs
+        # what the patient of the one record suffered is of the other, too, or no more
+        named["accused"] |= theirs if merges else set()
     accused = named["accused"]
     if accused:  # what one recipient suffered speaks against the cells of all her or his courses
         of_them = select(Treatment.patient_id).where(Treatment.id.in_(accused))

@@ -208,10 +208,17 @@ def _about_cells(said: str, found: re.Match[str]) -> bool:
     return all(_FILLER.fullmatch(word) or word.isdigit() for word in words)
 
 
+_SIGN = re.compile(r"[+<>=≤≥±↑↓→?!−–]|(?<!\w)-|-(?!\w)")
+"""Signs that change what a text says; a hyphen within a word is none."""
+
+
 def same_meaning(old: str, new: str) -> bool:
-    """Whether a text was only corrected in its spelling: word by word the same, but for one letter of longer ones."""
+    """Whether a text was only corrected in its spelling: word by word the same, but for one letter of longer ones.
+
+    The first letter of a word is none to correct (“afebrile”), and a sign such as + or < is no letter.
+    """
     ours, its = searchable(old).split(), searchable(new).split()
-    if len(ours) != len(its) or rules_out(old) is not rules_out(new):
+    if len(ours) != len(its) or rules_out(old) is not rules_out(new) or _SIGN.findall(old) != _SIGN.findall(new):
         return False
     return all(a == b or (not {a, b} & _NEGATES and _one_letter_off(a, b)) for a, b in zip(ours, its, strict=True))
 
@@ -219,7 +226,7 @@ def same_meaning(old: str, new: str) -> bool:
 def _one_letter_off(one: str, other: str) -> bool:
     """Whether a letter was added, left out or replaced, or two were exchanged; figures are never a slip."""
     short, long = sorted((one, other), key=len)
-    if len(short) < 4 or not (one + other).isalpha() or len(long) - len(short) > 1:
+    if len(short) < 4 or one[0] != other[0] or not (one + other).isalpha() or len(long) - len(short) > 1:
         return False
     same = next((n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
     rest, its = short[same:], long[same:]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from clinic import clock
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.event_records import EventUpdate
+from clinic.pathway.sweeping import disagreements
+from clinic.records import Origin
 from tests.factories import course, patient
 from tests.safety.reacting import adverse_event, assess, decide, newest
 from tests.safety.test_news_since_the_decision import merge, mine, sisters, visit
@@ -223,3 +227,120 @@ def test_what_was_signed_on_the_other_record_before_the_merge_answers_nothing_he
         ward.session.expire_all()
         ward.give(begun, bag)
     ward.not_given(bag, "told of new symptoms")
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize(("before", "after"), [
+    ("Seen at home, afebrile", "Seen at home, febrile"), ("Asymptomatic", "Symptomatic"),
+    ("Blood culture: -", "Blood culture: +"), ("Lactate < 2", "Lactate > 2"), ("Joint warm", "Joint worn"),
+])  # fmt: skip
+def test_a_letter_or_a_sign_can_say_the_opposite(ward, sisters, before, after):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, "Fever", serious=["hospitalisation"], narrative=before, outcome="resolved")
+        assess(ward, event)
+    with ward.later(minutes=20):
+        for text in dict.fromkeys((after.replace("worn", "worm"), after)):  # two slips are more than one
+            assert ward.amend("nurse", newest(ward, AdverseEvent), narrative=text).status_code == 303, ward.refused
+        ward.give(his, bags[1])
+    ward.not_given(bags[1], "not assessed by a physician yet")
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize("said", ["Cardiac arrest, resuscitated, now on the ICU", "Intubated, in a coma"])
+def test_a_grave_report_on_an_event_that_was_not_serious_holds_the_family(ward, sisters, said):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, "Headache", outcome="resolved", ended_at=clock.now())
+        assess(ward, event, grade="1")
+        event = newest(ward, AdverseEvent)
+    with ward.later(minutes=20):
+        report = added(ward, event, said)
+        ward.give(his, bags[1])
+        ward.not_given(bags[1], "not assessed by a physician yet")
+    with ward.later(minutes=30):
+        assert ward.sign("physician", report).status_code == 303, ward.refused
+        ward.give(his, bags[1])
+    assert ward.given(bags[1]) is not None, ward.refused
+
+
+@pytest.mark.rule(23)
+def test_an_event_that_is_corrected_for_another_reason_answers_no_visit(ward, mine):
+    begun, bag = mine
+    with ward.later(minutes=5):
+        nail = adverse_event(ward, begun, "Toe nail", outcome="resolved", ended_at=clock.now())
+        told = visit(ward, begun, notes="Slight headache")
+        headache = adverse_event(ward, begun, "Headache", outcome="resolved", symptoms_of=told.id)
+        assess(ward, headache)
+    with ward.later(minutes=10):
+        assert ward.amend("nurse", told, notes="Eyes yellow, dark urine").status_code == 303, ward.refused
+        assert ward.amend("nurse", nail, action="Plaster").status_code == 303, ward.refused
+        assert ward.amend("nurse", headache, narrative="At home").status_code == 303, ward.refused
+        assess(ward, nail)
+        assert ward.sign("physician", headache).status_code == 303, ward.refused
+        ward.give(begun, bag)
+    ward.not_given(bag, "told of new symptoms")
+
+
+@pytest.mark.rule(23)
+def test_a_physician_who_signs_a_milder_event_has_read_the_grave_note(ward, mine):
+    begun, bag = mine
+    with ward.later(minutes=5):
+        told = visit(ward, begun, notes="Chest pain, on the ICU for a night")
+        event = adverse_event(ward, begun, "Angina", outcome="resolved", ended_at=clock.now(), symptoms_of=told.id)
+        assert "Report the adverse event" not in ward.browser("nurse").get("/").text
+        ward.give(begun, bag)
+        ward.not_given(bag, "A physician signs the adverse event that was reported of it")
+        assess(ward, event, grade="2")
+        ward.give(begun, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.rule(23)
+def test_a_decision_answers_every_visit_before_it(ward, mine):
+    begun, bag = mine
+    with ward.later(minutes=5):
+        visit(ward, begun, notes="Seizure at noon")
+        told = visit(ward, begun, notes="Slight headache")
+        assert ward.amend("nurse", told, new_symptoms="").status_code == 303, ward.refused
+        adverse_event(ward, begun, "Headache", outcome="resolved", ended_at=clock.now(), symptoms_of=told.id)
+    with ward.later(minutes=10):
+        ward.sign("physician", decide(ward, begun))
+        assert "Report the adverse event" not in ward.browser("nurse").get("/").text
+        ward.give(begun, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.hazard("H27")
+def test_a_merge_judges_what_shares_cells_with_the_other_record_s(ward, sisters):
+    """A record with a serious event becomes the recipient's."""
+    _bags, (hers, _his) = sisters
+    with ward.later(minutes=10):
+        elsewhere = course(ward.team, patient(ward.team), signed=True)
+        ward.session.commit()
+        adverse_event(ward, elsewhere, "Sepsis", serious=["life_threatening"])
+        merge(ward, hers, elsewhere.patient)
+        ward.session.expire_all()
+        assert list(disagreements(ward.session, clock.now())) == []
+
+
+def test_what_is_added_to_an_imported_event_is_read_by_a_physician(ward, mine):
+    begun, _bag = mine
+    with ward.later(minutes=5):
+        event = AdverseEvent.log(
+            by=ward.team.nurse, at=clock.now(), treatment=begun, term="Fever", outcome="ongoing", serious=[],
+            performed_at=clock.now() - timedelta(minutes=2), performed_by=ward.team.nurse, origin=Origin.IMPORTED,
+            aware_on=clock.today("Europe/Berlin"),
+        )  # fmt: skip
+        ward.team.add(event)
+        ward.session.commit()
+        added(ward, event, "Worse")
+        assert "Assess and sign the event" in ward.browser("physician").get("/").text
+        assess(ward, event)
+    with ward.later(minutes=10):
+        report = added(ward, newest(ward, AdverseEvent), "Worse again")
+        assert "Read and sign what was added" in ward.browser("physician").get("/").text
+        shown = ward.browser("physician").get(f"/adverse-events/{event.id}").text
+        assert f"/records/{report.id}/signature" in shown
+        assert ward.sign("physician", report).status_code == 303, ward.refused
+        assert "Read and sign what was added" not in ward.browser("physician").get("/").text
