@@ -263,7 +263,7 @@ def told(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> 
         "Physician informed", 44, release.acknowledged,
         f"{release.headline()}. {name} was named as the physician who is informed and has not acknowledged it. "
         f"{name} signs the decision, or quality decides again and names another physician.",
-        name, "acknowledged", who=(Role.PHYSICIAN,), fix=("record_pages.signature", {"record_id": release.id}),
+        name, "acknowledged" if release.acknowledged else "the acknowledgment is still needed", who=(Role.PHYSICIAN,), fix=("record_pages.signature", {"record_id": release.id}),
         fix_label="Acknowledge the release",
     )  # fmt: skip
 
