@@ -26,6 +26,7 @@ from clinic.patients.names import compact
 from clinic.patients.numbers import former, replaced_on
 from clinic.products.models import Product
 from clinic.records import Meaning
+from clinic.release.evidence import unassessed
 from clinic.release.models import DECISIONS, released, standing_decision
 from clinic.release.product_state import held_because
 from clinic.treatments.models import Treatment
@@ -83,6 +84,8 @@ def known_of(records: CourseRecords, product: Product, at: datetime) -> dict[str
     return {
         "release": released(records, product) if not held else None,
         "held": " ".join(held) or decided,
+        "assess": unassessed(records, product) if held else {},
+        "holds": held,
         "given": next((one for one in records.on(product, Administration) if not one.voided), None),
         "results": endotoxin_results(records, product),
         "ready": _ready(records, product, at),

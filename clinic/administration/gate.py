@@ -192,9 +192,18 @@ def authorized(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.judge("Authorization", 2, not said, said, *values, who=(Role.QUALITY,), **fix)
 
 
+def _resolves(bedside: Bedside, fix: dict[str, Any]) -> dict[str, Any]:
+    """Return who can end what holds a product, and where: an event that nobody has assessed is a physician's (H29)."""
+    waiting = [bedside.assess[said] for said in bedside.holds if said in bedside.assess]
+    if not waiting:
+        return {"who": (Role.QUALITY,), **fix}
+    who = (Role.PHYSICIAN,) if len(waiting) == len(bedside.holds) else (Role.PHYSICIAN, Role.QUALITY)
+    return {"who": who, "fix": ("events.show", {"event_id": waiting[0].id}), "fix_label": "Assess the event"}
+
+
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
     """Released, not expired now, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
-    fix = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
+    fix: dict[str, Any] = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
     release = bedside.release
     signed = release.release_signatures if release else []
     because = (
@@ -210,8 +219,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         "; ".join(f"{s.printed_name}, {wording.day(clock.day(s.signed_at, bedside.records.zone))}" for s in signed)
         or ("yes" if release else "no"),
         "",
-        who=(Role.QUALITY,),
-        **fix,
+        **_resolves(bedside, fix),
     )
     told(verdict, bedside, product, at)
     for said in beside(bedside.records, product):
@@ -263,8 +271,8 @@ def told(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> 
         "Physician informed", 44, release.acknowledged,
         f"{release.headline()}. {name} was named as the physician who is informed and has not acknowledged it. "
         f"{name} signs the decision, or quality decides again and names another physician.",
-        name, "acknowledged", who=(Role.PHYSICIAN,), fix=("record_pages.signature", {"record_id": release.id}),
-        fix_label="Acknowledge the release",
+        name, "acknowledged" if release.acknowledged else "the acknowledgment is still needed", who=(Role.PHYSICIAN,),
+        fix=("record_pages.signature", {"record_id": release.id}), fix_label="Acknowledge the release",
     )  # fmt: skip
 
 

@@ -9,7 +9,17 @@ from clinic import clock
 from clinic.administration.models import Administration
 from clinic.eligibility.models import Eligibility
 from clinic.harvest.models import Harvest
-from clinic.patients.allergens import ADDITIVES, CARRIERS, PLASMA, RELATED, SHORT, mentions, not_known, reacts
+from clinic.patients.allergens import (
+    ADDITIVES,
+    CARRIERS,
+    PLASMA,
+    RELATED,
+    SHORT,
+    mentions,
+    named_allergies,
+    not_known,
+    reacts,
+)
 from clinic.patients.donors import BloodTyping
 from clinic.patients.doubted import alone
 from clinic.patients.infections import INFECTED
@@ -47,11 +57,6 @@ class GroupConflict(NamedTuple):
     unknown: bool = False
 
 
-_NONE = re.compile(
-    r"((he|she|patient) )?(no|none|nil|nka|nkda|not known|no known|denies|denied|without|no history of)"
-    r"( (any|known|drug|food|or|other))*( (allerg|reaction|anaphyla|intoleran|hypersens)\w*)?( known)?",
-    re.IGNORECASE,
-)
 _SENTENCE = re.compile(r"[;\n]|\.(?=\s|$)")
 _CARRIED = re.compile("|".join(rf"\b{name}\b" for name in CARRIERS))
 _NEGATED = re.compile(r"\b(?:without|no|not containing|free of|free from) \w+|\b\w+ free\b")
@@ -85,7 +90,7 @@ def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
     decided = [text for one in records.every(Eligibility) if one.treatment_id in ids for text in one.all_allergies]
     ordered = [text for course in own for text in _told_in_order(course)]
     said = [*(text for person in records.people for text in person.all_allergies), *warned, *decided, *ordered]
-    return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
+    return list(dict.fromkeys(text.strip() for text in said if text and named_allergies(text)))
 
 
 def _told_in_order(course: Treatment) -> list[str]:
@@ -96,7 +101,7 @@ def _told_in_order(course: Treatment) -> list[str]:
         first = next((number for number, clause in enumerate(clauses) if reacts(clause)), None)
         if first is not None:
             found.append(",".join(clauses[first:]))
-    return [text for text in found if any(True for _item in _items(text))]
+    return [text for text in found if any(True for _item in named_allergies(text))]
 
 
 def infections(records: CourseRecords, at: datetime) -> list[str]:
@@ -120,7 +125,7 @@ def not_understood(records: CourseRecords, product: Product, at: datetime) -> li
     suspended in, or where a word on it is not understood.
     """
     inside, vehicle = contents(records, product), _vehicle(records, product)
-    items = [item for text in known_allergies(records, at) for item in _items(text)]
+    items = [item for text in known_allergies(records, at) for item in named_allergies(text)]
     strange = bool(unknown(records, product)) if items else False
     held = set(components(records, product)) if items else set()
     return [
@@ -180,12 +185,6 @@ def _numbed(records: CourseRecords, product: Product) -> bool:
     """Whether the cells were collected under a local anesthetic."""
     local = {"topical", "local", "tumescent", "regional", "sedation"}
     return any(one.anaesthesia in local for one in _harvests(records, product))
-
-
-def _items(text: str) -> list[str]:
-    """Return the single allergies of a list as people write it, without what is said in parentheses."""
-    parts = re.split(r"[,;\n+/]|\band\b|\bund\b", re.sub(r"\([^)]*\)", " ", text))
-    return [part for one in parts if (part := one.strip(" .:-")) and not _NONE.fullmatch(part)]
 
 
 def _steps(records: CourseRecords, product: Product) -> list[Manipulation]:

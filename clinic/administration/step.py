@@ -39,7 +39,7 @@ LOGS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNS = frozenset({Role.NURSE, Role.PHYSICIAN})
 THAWS = (Role.TECHNOLOGIST, Role.NURSE)
 STOP = "Stop giving these cells"
-HURRY = timedelta(hours=2)
+HURRY = timedelta(hours=6)
 """From here on cells that wait come before everything else."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect
 
 from clinic.administration.placing import misplaced
+from clinic.administration.severity import says_none
 from clinic.administration.voiding import void_problems
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, plain
@@ -166,7 +167,7 @@ def not_void(given: Any, at: datetime) -> str:
     """Rule 59: why a start is no mistake that can be voided, as far as the record tells; empty: it may be voided."""
     start = min(given.performed_at or given.recorded_at, given.recorded_at)
     after = [one.performed_at for one in given.vital_signs if one.check_id is None and one.performed_at is not None]
-    if given.reaction or any(one.kind == "reaction" for one in given.events):
+    if not says_none(given.reaction) or any(one.kind == "reaction" for one in given.events):
         return "A reaction is recorded, so the cells were given."
     if given.events:
         return "A rate or an interruption is recorded, so the cells were given."

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
     from clinic.products.models import Product
+    from clinic.records import Record
     from clinic.release.models import Release
     from clinic.release.results import QCResult
 
@@ -116,7 +117,8 @@ class Bedside:
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none; ``runs``:
+    before the giving; ``holds``: what holds the product, and ``assess``: which of that an unassessed event says, by its
+    sentence; ``authorizations``: who may give cells at this site, empty where it asks for none; ``runs``:
     since when the cells go in, None before the start.
     """
 
@@ -130,6 +132,8 @@ class Bedside:
     vitals: VitalSigns | None = None
     release: Release | None = None
     held: str = ""
+    holds: list[str] = field(default_factory=list)
+    assess: dict[str, Record] = field(default_factory=dict)
     given: Administration | None = None
     results: list[QCResult] = field(default_factory=list)
     earlier: list[Administration] = field(default_factory=list)

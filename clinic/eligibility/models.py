@@ -15,6 +15,7 @@ from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import ADDED, reference
 from clinic.patients.alert_changes import Told, said_on
+from clinic.patients.allergens import named_allergies
 from clinic.patients.doubted import is_after
 from clinic.patients.merging import joined_at, known_here_at
 from clinic.patients.names import searchable
@@ -118,7 +119,7 @@ class Eligibility(Record):
         indication = CONDITIONS.get(self.treatment.condition or "")
         if before.get("malignancy", self.malignancy) and not (indication and indication.malignant):
             found["malignancy"] = MALIGNANT
-        if allergy := before.get("additive_allergy", self.additive_allergy):
+        if named_allergies(allergy := before.get("additive_allergy", self.additive_allergy)):
             found["additive_allergy"] = f"an allergy to a component of the product ({allergy})"
         return found
 
@@ -306,7 +307,7 @@ def _allows_more(name: str, change: list[Any]) -> bool:
     if name == "eligible":
         return old is False
     if name == "additive_allergy":
-        return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
+        return bool(named_allergies(old)) and searchable(str(old)) not in searchable(str(new or ""))
     if name == "valid_until":
         return old is not None and (new is None or new > old)
     if name in {"anticoagulant_last_on", "anti_inflammatory_last_on"}:

@@ -14,6 +14,7 @@ from clinic.patients.donor_screening import needs_to_confirm
 from clinic.patients.models import had_died, has_died, weight_of
 from clinic.products.doses_begun import ONE_DOSE, doses_begun
 from clinic.products.models import Product
+from clinic.record_display import amendments
 from clinic.records import Origin
 from clinic.requests.models import Request
 from clinic.requests.objections import against_course
@@ -74,7 +75,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     found += _no_longer(records, counts, at) if counts.eligible else []
     if counts.eligible and counts.unconfirmed is not None:
         who, show = counts.unconfirmed.amended_by.printed_name, ("eligibility.show", {"eligibility_id": counts.id})
-        because = f"{who} corrected “not eligible” to “eligible”; a second physician has not confirmed it."
+        because = f"{who} corrected {_corrected(counts)}; a second physician has not confirmed it."
         found.append(Blocked(rule=23, because=because, who=WHO, fix=show, fix_label="Confirm it"))
     elif not counts.eligible:
         because = f"The patient is not eligible: {counts.reasons or ', '.join(counts.exclusions())}."
@@ -272,7 +273,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         why = f"No eligibility decision yet: {course.title}."
         waiting.append(Action(title="Decide on the eligibility", why=why, who=WHO, to=("eligibility.new", here)))
     elif counts is not None and counts.eligible and counts.unconfirmed is not None:
-        why = "A “not eligible” was corrected; a second physician has not confirmed it."
+        who = counts.unconfirmed.amended_by.printed_name
+        why = f"{who} corrected {_corrected(counts)}; a second physician has not confirmed it."
         show = ("eligibility.show", {"eligibility_id": counts.id})
         waiting.append(Action(title="Confirm the correction", why=why, who=WHO, to=show))
     elif counts is not None and counts.eligible:
@@ -281,6 +283,16 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         why = "The patient is not eligible: stop the course, or decide again once this has changed."
         waiting.append(Action(title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", here)))
     return waiting
+
+
+def _corrected(counts: Eligibility) -> str:
+    """Return what the correction changed that nobody has confirmed: an answer, a time, a day, an exclusion."""
+    waits = [one for one in counts.critical_corrections() if not counts.is_confirmed(one)]
+    if any(one.changes.get("eligible", [None])[0] is False for one in waits):
+        return "“not eligible” to “eligible”"
+    told = zip(counts.amendments, amendments(counts, counts.zone), strict=True)
+    said = [f"“{label}” from “{old}” to “{new}”" for one, line in told if one in waits for label, old, new in line[3]]
+    return f"the decision: {'; '.join(said)}"
 
 
 def _again(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Action]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from clinic.patients.infections import VACCINATED
-from clinic.patients.ruled_out import affirmed
-from clinic.products.germ_names import NAMES
-from clinic.wording import pieces
+from clinic.followup.event_germs import tells_of_germs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,49 +46,6 @@ def against_cells(facts: Mapping[str, Any]) -> str:
         return f"not assessed by a physician yet{unknown}"
     known = bool(facts["serious"]) or dire or germs
     return "not shown to be unlikely from the cells" if known and cells not in RULED_OUT else ""
-
-
-_IN_BLOOD = re.compile(
-    r"\b(?:bacter[ai]*emi\w*|fung[ae]+mi\w*|candid[ae]+mi\w*|vir[ae]+mi\w*|(?:uro-?)?sepsis|septic\w*|blood poisoning"
-    r"|endocarditis|meningitis)\b",
-    re.IGNORECASE,
-)
-_WHERE_CELLS_GO = re.compile(
-    r"\b(?:osteomyelitis|spondylodiscitis|discitis|empyema|abscess\w*|pyarthros\w*|pyogenic|pus|purulen\w*"
-    r"|bacteri(?:a|al|um)|gram stained|mrsa|mssa|vre|esbl|hiv|hbv|hcv|htlv|hepatitis|syphilis)\b"
-    r"|\bcultures?\b.{0,24}\b(?:positive|grew|grows|growth|growing)\b|\b(?:positive|growth)\b.{0,24}\bcultures?\b"
-    r"|\binfect\w+\b.{0,24}\b(?:joint|knee|hip|disc|injection|infusion|site|implant\w*|blood\s?stream)\b"
-    r"|\b(?:joint|knee|hip|disc|injection|infusion|site|blood\s?stream|line|catheter)\b.{0,24}\binfect",
-    re.IGNORECASE,
-)
-_NOTHING_GREW = re.compile(
-    r"\b(?:negative|sterile|no growth|nothing (?:grew|found)|(?:not|never) gr[eo]w\w*|pending|awaited|not yet)\b",
-    re.IGNORECASE,
-)
-_GRAM = re.compile(r"\bgram.?(?:negative|positive)", re.IGNORECASE)
-"""Names a kind of germ, and no result."""
-_ELSEWHERE = re.compile(r"\b(?:urin\w*|bladder|cystitis|uti)\b", re.IGNORECASE)
-"""Where common germs come from by themselves."""
-_NO_GERMS = re.compile(r"\b(?:patella|rubella|varicella)\w*", re.IGNORECASE)
-"""Words that end as the names of germs do, and are none that cells carry."""
-
-
-_SENTENCE = re.compile(r"[;\n]|\.(?=\s+[A-Z]|\s*$)")
-
-
-def tells_of_germs(text: str) -> bool:
-    """Whether an event tells of an infection of the blood or of where cells go, or names a germ found there."""
-    return any(_germs_in(sentence) for one in pieces(text) for sentence in _SENTENCE.split(one))
-
-
-def _germs_in(sentence: str) -> bool:
-    read = _NO_GERMS.sub(" ", VACCINATED.sub(" ", _GRAM.sub("gram stained", sentence)))
-    said = affirmed(read)
-    if _IN_BLOOD.search(said):
-        return True
-    if _NOTHING_GREW.search(read) or _ELSEWHERE.search(said):
-        return False
-    return _WHERE_CELLS_GO.search(said) is not None or NAMES.search(said) is not None
 
 
 def report_due(facts: Mapping[str, Any]) -> date | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from clinic.patients.vital_words import fails, undenied
+
 _SEVERE = re.compile(
     r"anaphyla|angio.?edema|angio.?oedema|bronchospas|laryngospas|stridor|wheez|cytokine release|\bcrs\b|shock|collaps"
     r"|arrest|resuscitat|\bcpr\b|unconscious|unresponsive|syncop|seizure|convuls|intubat|ventilat|\bicu\b"
@@ -41,7 +43,8 @@ _ALLERGIC = re.compile(r"allerg|hypersens|urticaria|infusion.{0,12}reaction|tran
 
 def is_severe(text: str) -> bool:
     """Whether free text tells of an anaphylaxis, a shock and the like, other than that there was none."""
-    return bool(_SEVERE.search(_ABSENT.sub(" ", text)) or _LOW.search(text))
+    said = undenied(_ABSENT.sub(" ", text))
+    return bool(_SEVERE.search(said) or _LOW.search(text) or fails(said))
 
 
 def is_anaphylactic(text: str) -> bool:

@@ -10,6 +10,7 @@ from clinic import clock, drafts, preferences, read_log, wording
 from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
 from clinic.accounts.authorizations import staff_and_expiring
 from clinic.administration.known_before import known_against
+from clinic.administration.thawed_already import second_thaw
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
@@ -38,6 +39,7 @@ from clinic.pathway.order import current
 from clinic.pathway.timeline_table import timeline_table
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import Patient
+from clinic.products import movements
 from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
 thawing.KNOWN_AGAINST.append(known_against)
+movements.ASKED_OF_A_THAW.append(second_thaw)
 bp = Blueprint("pathway", __name__, template_folder="templates")
 FILTER = "today"
 """The name under which a person's filter of Today is kept."""

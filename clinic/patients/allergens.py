@@ -130,6 +130,15 @@ _WARNS = re.compile(
     r"swell|swollen|rash|pruritus|itching|flush|reacted|sensiti[sz]|exanthem|shock|collapse",
     re.IGNORECASE,
 )
+_NONE = re.compile(
+    r"((he|she|patient) )?(has )?(no|none|nil|nka|nkda|not known|no known|denies|denied|without|no history of|keine?"
+    r"|nein|not applicable|nothing|0|ø)"
+    r"( (any|known|drug|food|or|other|bekannten?|component|such))*"
+    r"( (allerg|reaction|anaphyla|intoleran|hypersens)\w*)?( (to|of) (a|any|the) component( of the product)?)?"
+    r"( (known|reported|recorded|documented|found|bekannt))?",
+    re.IGNORECASE,
+)
+_NOT_APPLICABLE = re.compile(r"\bn\s?[./]\s?a\b\.?", re.IGNORECASE)
 SHORT = 4
 """Words up to this length are compared whole: “hes” is not the beginning of “hesitant”."""
 
@@ -142,6 +151,16 @@ def warns(text: str) -> bool:
 def reacts(text: str) -> bool:
     """Whether a text tells of an allergy or of what a body does in one: a rash, swelling, bronchospasm."""
     return bool(_WARNS.search(text))
+
+
+def named_allergies(text: str | None) -> list[str]:
+    """Return the single allergies of a list as people write it, without what is said in parentheses.
+
+    Empty where it says that there are none: “none”, “nil”, “-”, “n/a”, “no known allergies”.
+    """
+    said = _NOT_APPLICABLE.sub("none", re.sub(r"\([^)]*\)", " ", text or ""))
+    parts = re.split(r"[,;\n+/]|\band\b|\bund\b", said)
+    return [part for one in parts if (part := one.strip(" .:!–—-")) and not _NONE.fullmatch(part)]
 
 
 def mentions(text: str, words: tuple[str, ...]) -> bool:

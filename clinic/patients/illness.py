@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clinic.patients.infections import VACCINATED, tells_of_infection
 from clinic.patients.ruled_out import affirmed, of_the_patient
+from clinic.patients.vital_words import threatens_life
 from clinic.wording import pieces
 
 if TYPE_CHECKING:
@@ -80,4 +81,5 @@ def _ill(clause: str, day: date) -> bool:
     if past or _OVER.search(clause):
         return False
     said = affirmed(of_the_patient(VACCINATED.sub(" ", clause)))
-    return tells_of_infection(clause) or bool(_GRAVE.search(said) or _HOT.search(said))
+    grave = _GRAVE.search(said) or _HOT.search(said) or threatens_life(of_the_patient(clause))
+    return tells_of_infection(clause) or bool(grave)

@@ -12,11 +12,21 @@ INFECTED = re.compile(
     r"|cellulitis|osteomyelitis|"
     r"bacter[ai]*emia|"
     r"meningitis|encephalitis|endocarditis|peritonitis|pyelonephritis|cystitis|cholangitis|erysipelas|influenza|covid|"
-    r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent",
+    r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent"
+    r"|blutvergiftung|\binfekt|bakteriämie|lungenentzündung|hirnhautentzündung|\beitrig|\bfiebert|\bfieber\b",
     re.IGNORECASE,
 )
 _AGENT = re.compile(
     r"\b(hiv|hbv|hcv|htlv|cmv|ebv|mrsa|vre|esbl)\b|hepatitis|syphilis|malaria|septic|(?<!non.)reactive\b|\bgrew\b"
+    r"|(?:cultures?|\w*kultur(?:en)?|bottles?)\b.{0,24}\b(?:positive?|flag(?:ged|s)?|turned|grew|grows|growing|alarm\w*"
+    r"|gewachsen|bewachsen|wachstum)\b"
+    r"|(?:staph\w*|strep\w*|klebsiel\w*|e\.? ?coli|pseudomon\w*|candida|enteroc\w*|acinetob\w*|serratia|listeria"
+    r"|aureus|yeasts?"
+    r"|fung(?:i|us)|germs?|keime?|rods|cocci|(?-i:GNR|GPC|GPR|CoNS))\b.{0,24}\b(?:blood|blut\w*|cultures?|bottles?"
+    r"|csf|line)\b"
+    r"|\b(?:blood|blut\w*|csf)\b.{0,24}\b(?:staph\w*|klebsiel\w*|e\.? ?coli|pseudomon\w*|candida|enteroc\w*"
+    r"|yeasts?|fung(?:i"
+    r"|us)|germs?|keime?|rods|cocci|(?-i:GNR|GPC|GPR|CoNS))\b"
     r"|cultures?\b.{0,20}(positive|growth)|(positive|growth).{0,20}cultures?\b|\bvir(us|al)\b|bacteri|neutropeni",
     re.IGNORECASE,
 )

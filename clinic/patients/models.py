@@ -16,7 +16,7 @@ from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
 from clinic.patients.alert_changes import MAY_CELLS_GO_ON, MAY_GO_ON, said_on, weakened
-from clinic.patients.allergens import reacts
+from clinic.patients.allergens import named_allergies, reacts
 from clinic.patients.doubted import moved, takes_away
 from clinic.patients.names import name_key, search_text
 from clinic.patients.numbers import bearer, taken
@@ -117,7 +117,7 @@ class Patient(Entry):
             found.append(Problem("Born on: required; say “unknown” where nobody knows it.", "birth_date"))
         if self.allergy_status == "present" and not self.allergies:
             found.append(Problem("Enter the allergy and the reaction.", "allergies"))
-        if self.allergies and self.allergy_status != "present":
+        if named_allergies(self.allergies) and self.allergy_status != "present":
             found.append(Problem("An allergy is named: select “Has allergies”.", "allergy_status"))
         return found + self._number_problems()
 

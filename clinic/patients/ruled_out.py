@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from clinic.patients.names import searchable
+from clinic.patients.stop_words import says_stop
 from clinic.patients.whose import doubts_identity
 from clinic.protocols.catalogues import CONDITIONS
 from clinic.wording import pieces
@@ -52,7 +53,8 @@ _OPEN = re.compile(
 )
 """What nobody has excluded yet."""
 _DENIED = re.compile(
-    r"\b(no|not|without|never|denies|nor)\s+((signs?|evidence|history) of |active |known |any |longer )*\w+",
+    r"\b(no|not|without|never|denies|nor|kein(?:e|en|er)?|ohne)"
+    r"\s+((signs?|evidence|history) of |active |known |any |longer )*\w+",
     re.IGNORECASE,
 )
 _RULED_OUT = re.compile(
@@ -189,7 +191,7 @@ def of_the_patient(text: str) -> str:
 
 def _refuses(text: str) -> bool:
     said = _NOT_REFUSED.sub(" ", text)
-    if _STOPPED.search(said):
+    if _STOPPED.search(said) or says_stop(said):
         return True
     return any(_about_cells(said, found) for found in _AGAINST.finditer(said))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.access import Role
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.patients.doubted import kept_moment, moved, starts
@@ -50,6 +51,9 @@ STAYS_AWAY = frozenset({"handed_over", "thawed", "discarded", "given", "not_give
 WARMEST = 37
 """°C above which cells are damaged on the way, whatever the protocol says [site default]."""
 
+ASKED_OF_A_THAW: list[Callable[[Any], list[Question]]] = []
+"""What a later room asks of a container that is about to be thawed: it adds its own function."""
+
 
 class Movement(Record):
     """One hand-over of a product: the chain of custody, only ever added to."""
@@ -89,6 +93,11 @@ class Movement(Record):
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
             found.append("Enter who received it.")
         return found
+
+    def questions(self) -> list[Question]:
+        """Also: whether a second container is thawed while another one waits, see `ASKED_OF_A_THAW`."""
+        new = self.kind == "thawed" and self.origin == "clinic" and not inspect(self).persistent
+        return super().questions() + [one for ask in ASKED_OF_A_THAW if new for one in ask(self)]
 
     @property
     def not_applicable(self) -> frozenset[str]:

@@ -162,6 +162,13 @@ def _events(records: CourseRecords, product: Product, events: list[Record]) -> d
     return found
 
 
+def unassessed(records: CourseRecords, product: Product) -> dict[str, Record]:
+    """Return the events that hold a product and wait for a physician's assessment, by what they say against it."""
+    events = [event for kind in accusing() for event in records.every(kind) if not event.signed]
+    found = _events(records, product, events) if events else {}
+    return {found[one.id].adverse: one for one in events if one.id in found}
+
+
 def suffered(records: CourseRecords, product: Product, line: list[Product]) -> Iterator[tuple[Movement, str]]:
     """Yield what movements say against a container: its own, and those of its ancestors until their cells were taken.
 

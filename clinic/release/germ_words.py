@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from clinic.products.germ_names import LATIN, NAMES
+from clinic.products.germ_names import LATIN, NAMES, NO_GERMS
 from clinic.wording import pieces
 
 _SAID = {
@@ -63,10 +63,15 @@ _FIGURE = (
 _PART = re.compile(r"[,;()\[\]\n/]|\.(?=\s|$)|\band\b")
 _CLAUSE = re.compile(
     r"[.;,:!()\n]+(?=\s|$)|;|\s[-–—]+\s"
-    r"|\b(?:but|however|although|though|except|apart from|other than|besides|save|then|later|afterwards)\b"
-    r"|\band\b(?=\s+(?:then\s+|later\s+)?(?:growth|grew|rods|cocci|organisms|positive)\b)",
+    r"|\b(?:but|however|although|though|except|apart from|other than|besides|save|then|later|afterwards|aber|dann"
+    r"|später)\b"
+    r"|\band\b(?=\s+(?:then\s+|later\s+)?(?:growth|grew|rods|cocci|organisms|positive|haz[ey]|turbid|GPC|GNR|GPR)\b)",
     re.IGNORECASE,
 )
+_ABBREVIATED = re.compile(
+    r"\b([A-Za-z])\.\s(?!bacteri|colon|hyphae|fungi|cocci|bacilli)(?=(?:[a-z]{4,}(?:us|um|is|i|ae|[ae]ns|a)|coli|diff)\b)"
+)
+"""The stop of “S. aureus” ends no sentence."""
 _DENIED_AFTER = re.compile(
     r".*\b(?:(?:not|never)\ (?:been\ )?"
     r"(?:detected|seen|found|grown|isolated|observed|present|identified|visible|recovered|confirmed)"
@@ -76,10 +81,16 @@ _DENIED_AFTER = re.compile(
 _GROWTH = re.compile(
     r"""\b(?:grew|grow(?:s|n|ing|th)?|rods?|\w*cocc(?:i|us|oid\w*)|bacill\w*|bacteri(?:a|um)|yeasts?|fung(?:us|i)
     |hyphae
-    |mou?ld(?:s|y)?|turbid\w*|cloud(?:y|ed|iness)|contaminat\w*|organisms?|micro-?organisms?|germs?|colon(?:y|ies)
+    |mou?ld(?:s|y)?|turbid\w*|cloud(?:y|ed|ing|iness)|haz(?:e|y|iness)|opaque|opalescen\w*|pellicle
+    |film\ on\ the\ surface|gas(?:\ bubbles)?\ (?:seen|formed|formation|production)
+    |contaminat\w*|organisms?|micro-?organisms?|germs?|colon(?:y|ies)
     |spores?|pathogens?
     |positive(?!\ cells)|mycoplasm\w+\ (?:found|seen|detected|positive|dna)|gram[- ]?(?:pos|neg)\w*
-    |flag(?:ged|s)?)\b""",
+    |flag(?:ged|s)?|alarm(?:ed)?|(?<!non-)(?<!non\ )reactive
+    |keime?n?|bakterien|pilze?n?|hefen?|schimmel\w*|erreger\w*|kokken|stäbchen|wachstum|(?:ge|be)wachsen|wuchs
+    |trüb\w*|eintrübung|verkeim\w*|kontaminiert\w*|positiv|unsteril\w*|unsterile|afb|mrsa|malaria|tubercul\w*|parasites?
+    |levures?|moisissures?|germes?|hongos?|levaduras?|lieviti|muff[ae]|bakterie|bacteri\w+
+    |infect(?:ed|ion)|infiziert\w*)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ALLOWED = re.compile(
@@ -94,13 +105,27 @@ _ALLOWED = re.compile(
 _NEGATED = re.compile(
     r"""\b(?:no(?!\s+(?:longer|doubt))|not|none|nothing|without|never|neither|nor|free\ (?:of|from)|absence\ of
     |negative\ for|neg\.?\ for
-    |excluded?s?|rule[sd]?\ out|nil)\b.*""",
+    |excluded?s?|rule[sd]?\ out|nil|kein(?:e|en|er)?|ohne|nicht)\b.*""",
     re.IGNORECASE | re.VERBOSE,
 )
 _NOT_QUITE = re.compile(
     r"\bnot\s+(?:sterile|excluded|ruled\s+out|only|negative|clear)|\bcannot\s+(?:be\s+)?(?:exclude\w*|rule\w*)",
     re.IGNORECASE,
 )
+_AWAITED = re.compile(
+    r"""\b(?:pending|awaited|awaiting|preliminary|prelim|provisional|interim|outstanding|to\ follow|follows|in\ progress
+    |ongoing|running|incubating|(?:being|still)\ (?:incubated|cultured|tested)|tb[acd]|to\ be\ (?:announced|confirmed
+    |determined|reported|read)|unknown|(?:not|no)\ (?:yet\ )?(?:known|final|finished|completed?|read|done|tested
+    |reported|available|performed|results?)\b(?:\ yet)?|not\ yet|unfinished|incomplete|inconclusive
+    |indeterminate|equivocal
+    |waiting|wait|ausstehend|steht\ (?:noch\ )?aus|vorläufig\w*|folgt|läuft(?:\ noch)?|noch\ nicht)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_EARLY = re.compile(r"\b(?:prelim\w*|interim|provisional|vorläufig\w*)\b")
+_NO_RESULT = re.compile(
+    r"\b(?:nothing|none|no (?:results?|reads?|tests?)) (?:is |are )?(?:pending|outstanding|awaited)\b"
+)
+"""Words of a result that is not there yet, and that none is missing."""
 
 
 @lru_cache(maxsize=4096)
@@ -126,6 +151,18 @@ def names_something(finding: str | None) -> bool:
     return not whole or not all(_NOTHING.fullmatch(one) or _ASIDE.fullmatch(one) for one in parts)
 
 
+def not_known_yet(finding: str | None, *, early: bool = False) -> bool:
+    """Whether a finding says that the result is still awaited, beside whatever else it says.
+
+    ``early``: it was read before its days were over, so “preliminary” and “no growth, final read pending” are true.
+    """
+    said = _NO_RESULT.sub(" ", (finding or "").lower())
+    if _AWAITED.search(said) is None:
+        return False
+    read = any(_NOTHING.fullmatch(letters) and "P" not in letters for letters in map(_letters, _PART.split(said)))
+    return not (early and (read or _EARLY.search(said)))
+
+
 def _limited(part: str) -> bool:
     """Whether a part speaks of fungi alone."""
     words = set(re.findall(r"\w+", part))
@@ -140,7 +177,7 @@ def _letters(part: str) -> str:
 
 def tells_of_growth(note: str | None) -> bool:
     """Whether a note says that something grew or was seen; what it denies, and what a control did, is not that."""
-    text = (note or "").replace("’", "'")
+    text = _ABBREVIATED.sub(r"\1.", (note or "").replace("’", "'"))
     return any(
         bool(not_quite) or (_tells(_NEGATED.sub(" ", _ALLOWED.sub(" ", one))) and not _DENIED_AFTER.fullmatch(one))
         for one in (piece.strip(" .") for part in _CLAUSE.split(text) for piece in pieces(part))
@@ -150,4 +187,4 @@ def tells_of_growth(note: str | None) -> bool:
 
 
 def _tells(said: str) -> bool:
-    return any(pattern.search(said) for pattern in (_GROWTH, NAMES, LATIN))
+    return any(pattern.search(NO_GERMS.sub(" ", said)) for pattern in (_GROWTH, NAMES, LATIN))

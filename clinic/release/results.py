@@ -20,7 +20,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, labels
 from clinic.protocols.content import QCSpec, with_unit
 from clinic.records import Meaning, Record
-from clinic.release.germ_words import names_something, tells_of_growth
+from clinic.release.germ_words import names_something, not_known_yet, tells_of_growth
 from clinic.release.sample_times import out_of_time
 
 if TYPE_CHECKING:
@@ -197,6 +197,11 @@ class QCResult(Record):
         return self.nothing_found and names_something(self.finding)
 
     @property
+    def still_awaited(self) -> bool:
+        """Whether its outcome is clean, and its finding says that the result is not known yet: it is not, then."""
+        return self.nothing_found and not self.pending and not_known_yet(self.finding, early=self.interim)
+
+    @property
     def interim(self) -> bool:
         """Whether it was read before its days were over: “no growth so far”. Growth is final at once.
 
@@ -254,7 +259,7 @@ class QCResult(Record):
         """Return what the result means against a limit; germs that its finding names count, see `names_germs`."""
         if self.names_germs:
             return Verdict.OUTSIDE
-        if self.pending or self.interim:
+        if self.pending or self.interim or self.still_awaited:
             return Verdict.PENDING
         if spec is None or (spec.limit is None and spec.accepted is None):
             return Verdict.RECORDED
@@ -271,6 +276,8 @@ class QCResult(Record):
         if self.pending or self.outcome is not None:
             said = "pending" if self.pending else (test.outcomes or {}).get(self.outcome or "", self.outcome or "")
             said += " so far" if self.interim else ""
+            if self.still_awaited:
+                return f"{said}, but the finding says “{self.finding}”"
             return f"{said}, but the finding names “{self.finding}”" if self.names_germs else said
         sign = "" if self.comparator == "=" else f"{self.comparator} "
         return f"{sign}{plain(self.value)} {test.unit}".strip()
@@ -287,9 +294,13 @@ def contaminated(result: QCResult) -> bool:
 
 def _contradicts(result: QCResult, test: QCTest) -> list[str]:
     """Return that a finding names something, and the outcome says that there is nothing, or not yet (rule 43)."""
+    outcomes = test.outcomes or {}
+    if result.still_awaited and not tells_of_growth(result.finding):
+        said = f"{test.label}: Outcome says {outcomes[result.outcome or ''].lower()}, and Finding says that it is not"
+        more = f"known yet (“{result.finding}”). Tick “Result still pending”, or correct the finding."
+        return [Problem(f"{said} {more}", "finding", rule=44 if test.final_after_days else 43)]
     if not result.names_germs:
         return []
-    outcomes = test.outcomes or {}
     says = "Outcome is still pending" if result.pending else f"Outcome says {outcomes[result.outcome or ''].lower()}"
     bad = " or ".join(said.lower() for key, said in outcomes.items() if key != test.nothing_found)
     said = f"{test.label}: {says}, and Finding names “{result.finding}”. Choose {bad}, or clear the"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clinic.protocols.catalogues import QC_TESTS
-from clinic.release.germ_words import names_something, tells_of_growth
+from clinic.release.germ_words import names_something, not_known_yet, tells_of_growth
 from tests.bedside import released_product
 from tests.factories import ready_for_harvest
 from tests.safety.scenes import scene
@@ -61,6 +61,56 @@ def test_a_note_of_growth_beside_a_clean_or_pending_outcome_wants_a_reason(ward,
     note = "no organisms, read twice"
     answer = ward.fill("technologist", f"/records/{other.id}/amendment", amend_reason="late", note=note)
     assert answer.status_code == 303, ward.refused
+
+
+AWAITED = (
+    "pending",
+    "awaited",
+    "Not yet known",
+    "preliminary only",
+    "no growth, final read pending",
+    "TBC",
+    "to follow",
+)
+
+
+@pytest.mark.rule(44)
+@pytest.mark.parametrize("finding", AWAITED)
+def test_a_clean_outcome_whose_finding_is_not_known_yet_is_refused_at_the_box(ward, own, finding):
+    bag, _mine = own
+    known = len(ward.results(bag, "gram_stain"))
+    answer = ward.result(bag, "gram_stain", outcome=QC_TESTS["gram_stain"].nothing_found, finding=finding)
+    assert answer.status_code == 422
+    ward.said_no("Finding says that it is not known yet", "Result still pending")
+    assert 'id="gram_stain_finding-error"' in answer.text or "#gram_stain_finding" in answer.text
+    assert len(ward.results(bag, "gram_stain")) == known
+    stain = ward.results(bag, "gram_stain")[-1]
+    assert ward.amend("technologist", stain, finding=finding).status_code in {409, 422}
+
+
+@pytest.mark.rule(44)
+def test_an_earlier_result_whose_finding_is_not_known_yet_counts_as_pending(ward, own):
+    bag, _mine = own
+    stain = ward.results(bag, "gram_stain")[-1]
+    assert stain.verdict.value == "within"
+    stain.finding = "pending"
+    assert stain.verdict.value == "pending"
+
+
+@pytest.mark.parametrize(
+    ("finding", "early", "awaited"),
+    [
+        ("pending", True, True), ("awaited", True, True), ("not yet read", True, True),
+        ("no growth, final read pending", True, False), ("preliminary", True, False),
+        ("interim: no growth", True, False),
+        ("no growth", False, False), (None, False, False), ("none seen", False, False),
+        ("nothing pending", False, False),
+        ("No growth after 14 days, final", False, False), ("NGTD", False, False), ("Still negative", False, False),
+        ("steht noch aus", False, True), ("inconclusive", False, True), ("results to follow", False, True),
+    ],
+)  # fmt: skip
+def test_a_finding_that_is_not_known_yet_is_told_from_nothing(finding, early, awaited):
+    assert not_known_yet(finding, early=early) is awaited
 
 
 @pytest.mark.parametrize("running", [False, True])
@@ -147,6 +197,14 @@ def test_what_is_plainly_nothing_names_nothing(said):
         ("Listeria", True), ("micrococcus", True), ("no growth", False), ("negative", False), ("not positive", False),
         ("CD34 positive cells 80 %", False), ("contamination excluded", False), ("call the ward if it grows", False),
         ("cells grow well", False),
+        ("GPC in clusters", True), ("C. acnes day 12", True), ("CoNS", True), ("haze in bottle 2", True), ("GNR", True),
+        ("no growth aerobic, GPR anaerobic", True), ("hazy", True), ("bottle flagged day 3", True), ("AFB seen", True),
+        ("S. epidermidis", True), ("coag-neg staph", True), ("Bacillus", True), ("Keime in Flasche 2", True),
+        ("aerob kein Wachstum, anaerob trüb", True), ("Schimmel auf der Platte", True), ("infected", True),
+        ("No growth day 7; day 12: Gram-positive rods", True), ("c. diff", True), ("Hefen", True), ("pellicle", True),
+        ("kein Wachstum", False), ("keine Keime", False), ("no haze", False), ("without turbidity", False),
+        ("read by Isabella", False), ("sample from bag 2", False), ("incubated at 35 degrees", False),
+        ("Dr. Novak informed", False), ("sent by courier on Monday", False), ("volume 10 mL, BacT/ALERT", False),
     ],
 )  # fmt: skip
 def test_a_note_tells_of_growth_or_denies_it(note, tells):

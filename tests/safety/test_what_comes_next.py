@@ -63,3 +63,18 @@ def test_what_is_due_in_two_weeks_is_not_next_while_somebody_else_has_to_act_now
     with app.test_request_context():
         found = next_action([SimpleNamespace(actions=[culture, failing])], ward.team.technologist, now)
     assert found["tag"] == tag
+
+
+@pytest.mark.rule(54)
+@pytest.mark.parametrize("hours", [4, 5])
+def test_cells_whose_hours_run_out_today_come_before_a_visit_that_waits_for_a_signature(ward, app, hours):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    now = clock.now()
+    bag.expires_at = now + timedelta(hours=hours)
+    ward.session.commit()
+    check = next(one for one in giving.actions(of_course(ward.session, mine), now) if "bedside" in one.title)
+    visit = act("Sign the visit", Role.NURSE, due_at=now - HOUR, due_words="recorded")
+    with app.test_request_context():
+        found = next_action([SimpleNamespace(actions=[visit, check])], ward.team.nurse, now)
+    assert found["title"] == "Check at the bedside"

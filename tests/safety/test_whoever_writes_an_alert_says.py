@@ -214,3 +214,27 @@ def test_whoever_confirms_a_correction_reads_what_the_alert_said(ward, own):
     page = ward.browser("physician").get(f"/patients/{mine.patient_id}/corrections/{first.id}").text
     assert "Look at the blood count of this morning" in page
     assert "Patient likes tea" in page
+
+
+@pytest.mark.rule(1, 23)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patient said stop", "Mother withdrew her agreement", "Blood culture flagged", "Zellen nicht geben",
+        "Halt the drip", "Throat closing, cannot breathe",
+    ],
+)  # fmt: skip
+def test_everyday_words_that_stop_are_no_caution_at_the_bedside_and_while_cells_run(ward, own, text):
+    bag, mine = own
+    alert(ward, mine, text, may_go_on="yes")
+    ward.give(mine, bag)
+    ward.not_given(bag, "A physician decides on eligibility again")
+    with ward.later(minutes=5):
+        ward.sign("physician", decide(ward, mine))
+    with ward.later(minutes=10):
+        ward.give(mine, bag)
+        assert ward.given(bag) is not None, ward.refused
+        assert not stopped(ward)
+    with ward.later(minutes=15):
+        alert(ward, mine, f"{text} again" if "stop" not in text else text, may_go_on="yes")
+        assert text in stopped(ward)
