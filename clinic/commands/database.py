@@ -10,7 +10,7 @@ from alembic import command
 from flask import current_app
 
 from clinic import backup as keeping
-from clinic import clock, query_plans
+from clinic import clock, one_server, query_plans
 from clinic.console import FILE, application, progress, with_database, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.extensions import db
@@ -33,7 +33,7 @@ ACTS = {"insert": "new", "update": "changed"}
 
 @click.command()
 def migrate() -> None:
-    app, _settings = application()
+    app, _settings = application(makes=True)
     with app.app_context():
         before = current(db.engine)
         if before != head():
@@ -83,13 +83,14 @@ def backup(session: Session, file: Path) -> None:
 @click.command()
 @click.argument("file", type=FILE)
 def restore(file: Path) -> None:
-    app, settings = application()
+    app, settings = application(makes=True)
     with app.app_context():
         own = db.engine.dialect.name == "sqlite"
         try:
-            done = keeping.restore(db.engine, file, at=clock.now())
-            with reading():
-                _seal_the_return(db.session(), settings)
+            with one_server.nobody_serving(db.engine, settings.instance):
+                done = keeping.restore(db.engine, file, at=clock.now())
+                with reading():
+                    _seal_the_return(db.session(), settings)
         finally:
             db.session.remove()
             db.engine.dispose()
