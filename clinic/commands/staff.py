@@ -49,6 +49,7 @@ def add_user(  # noqa: PLR0913, PLR0917 - the options of one command
     for other in undecided(one, alike(session, one)):
         click.echo(f"Counts as one person with {other.label} ({other.email}) until an administrator tells them apart.")
     click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
+    _say_where()
 
 
 @user.command("disable")
@@ -73,6 +74,7 @@ def reset_user(session: Session, email: str) -> None:
     staffing.reset(session, by=None, user=one, at=clock.now())
     session.commit()
     click.echo(f"{one.printed_name} sets a new password here. Valid once, for 24 hours:\n{_link(one)}")
+    _say_where()
 
 
 @user.command("list")
@@ -85,6 +87,12 @@ def list_users(session: Session) -> None:
                 (one.site.code, one.email, one.role.value, one.printed_name, "active" if one.active else "no access")
             )
         )
+
+
+def _say_where() -> None:
+    """Say how the link leads to where the clinic is served, while nobody has said where that is."""
+    if not load().public_url:
+        click.echo("Served at another address or port? Set CLINIC_PUBLIC_URL, and links lead there.")
 
 
 def _link(one: User) -> str:
