@@ -118,8 +118,8 @@ def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
         app, settings = application(only_reads=only_reads)
         before = reading_only.get()
         with app.test_request_context(base_url=settings.public_url or None):
-            current_schema()
             try:
+                current_schema()
                 if only_reads:
                     read_from_here(db.session())
                 return act(db.session(), *args, **more)
