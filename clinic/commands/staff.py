@@ -48,8 +48,8 @@ def add_user(  # noqa: PLR0913, PLR0917 - the options of one command
     session.commit()
     for other in undecided(one, alike(session, one)):
         click.echo(f"Counts as one person with {other.label} ({other.email}) until an administrator tells them apart.")
-    click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
     _say_where()
+    click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
 
 
 @user.command("disable")
@@ -73,8 +73,8 @@ def reset_user(session: Session, email: str) -> None:
     set_actor(session, _actor(session, one.site), "reset on the command line")
     staffing.reset(session, by=None, user=one, at=clock.now())
     session.commit()
-    click.echo(f"{one.printed_name} sets a new password here. Valid once, for 24 hours:\n{_link(one)}")
     _say_where()
+    click.echo(f"{one.printed_name} sets a new password here. Valid once, for 24 hours:\n{_link(one)}")
 
 
 @user.command("list")
@@ -92,7 +92,9 @@ def list_users(session: Session) -> None:
 def _say_where() -> None:
     """Say how the link leads to where the clinic is served, while nobody has said where that is."""
     if not load().public_url:
-        click.echo("Served at another address or port? Set CLINIC_PUBLIC_URL, and links lead there.")
+        click.echo(
+            "The link leads to port 8000 of this machine. Set CLINIC_PUBLIC_URL where the clinic is served elsewhere."
+        )
 
 
 def _link(one: User) -> str:
