@@ -55,3 +55,4 @@ lock: test-tools ## lock the dependencies after a change in pyproject.toml or pa
 
 clean: ## remove all that the set-up made; the clinic's data in instance/ stays
 	@rm -rf .venv node_modules clinic/static/vendor
+	@find . -path ./instance -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

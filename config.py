@@ -92,6 +92,14 @@ class Settings:
         return [self.instance / "seals", *([self.seals] if self.seals else [])]
 
     @property
+    def database_file(self) -> Path | None:
+        """Return the file of a SQLite database; None for a database that is no file."""
+        if not self.database_url.startswith("sqlite:///"):
+            return None
+        name = self.database_url.removeprefix("sqlite:///").partition("?")[0]
+        return self.instance / name if name and name != ":memory:" else None
+
+    @property
     def production(self) -> bool:
         """Whether real patients are treated with it."""
         return self.env == "production"
@@ -129,9 +137,8 @@ class Settings:
     def _open_files(self) -> Iterator[str]:
         """Yield each file with the records, or with what protects them, that everybody on this machine may read."""
         files = [self.instance / name for name in ("secret_key", "seal_key.pem", "config.toml")]
-        if self.database_url.startswith("sqlite:///"):
-            database = self.database_url.removeprefix("sqlite:///").partition("?")[0]
-            files += [Path(database + ending) for ending in ("", "-wal", "-shm")]
+        if (database := self.database_file) is not None:
+            files += [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm")]
         for file in files:
             if file.is_file() and file.stat().st_mode & OTHERS:
                 yield f"Everybody on this machine may read {file}. Run: chmod 600 {file}"
@@ -163,10 +170,12 @@ def guessable(key: str) -> bool:
     )
 
 
-def _secret(instance: Path) -> str:
-    """Return the key of this instance; made once, readable by its owner alone."""
+def _secret(instance: Path, *, makes: bool) -> str:
+    """Return the key of this instance; made once, readable by its owner alone. Not ``makes``: one of the moment."""
     path = instance / "secret_key"
     if not path.exists():
+        if not makes:
+            return secrets.token_urlsafe(48)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
@@ -199,11 +208,15 @@ def _catalogues(said: str, instance: Path) -> Path | None:
     return Path(said).resolve()
 
 
-def load(environ: dict[str, str] | None = None) -> Settings:
-    """Return the settings in force. Raises `SettingsWrong` with a sentence."""
+def load(environ: dict[str, str] | None = None, *, makes: bool = True) -> Settings:
+    """Return the settings in force. Raises `SettingsWrong` with a sentence.
+
+    ``makes``: make the instance folder and its key where they are not there; otherwise nothing is written.
+    """
     env = dict(os.environ if environ is None else environ)
     instance = Path(env.get("CLINIC_INSTANCE") or ROOT / "instance").resolve()
-    instance.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if makes:
+        instance.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = instance / "config.toml"
     try:
         written = tomllib.loads(file.read_text()) if file.exists() else {}
@@ -219,7 +232,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
     settings = Settings(
         instance=instance,
         database_url=said("CLINIC_DATABASE_URL", f"sqlite:///{instance / 'clinic.db'}"),
-        secret_key=said("CLINIC_SECRET_KEY", "") or _secret(instance),
+        secret_key=said("CLINIC_SECRET_KEY", "") or _secret(instance, makes=makes),
         env=said("CLINIC_ENV", "development"),
         public_url=said("CLINIC_PUBLIC_URL", ""),
         trusted_proxies=int(proxies),

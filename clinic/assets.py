@@ -22,6 +22,15 @@ STATIC = Path(__file__).resolve().parent / "static"
 FOR_GOOD = 365 * 24 * 3600
 
 
+BUNDLES = ("vendor/clinic.css", "vendor/clinic.js", "vendor/icons.svg")
+"""What every page asks for, and the set-up makes."""
+
+
+def missing() -> list[str]:
+    """Return which of the files that every page asks for are not there."""
+    return [name for name in BUNDLES if not (STATIC / name).is_file()]
+
+
 @cache
 def version(name: str) -> str:
     """Return the content hash of a static file, the same as `tools/assets.py` writes; "" if there is no file."""

@@ -1,33 +1,37 @@
 """A copy of the whole database while it is in use, and the way back, which says what the copy lacks.
 
-SQLite is copied by its own online backup; a PostgreSQL database by PostgreSQL's own programs.
+SQLite is copied by its own online backup; a PostgreSQL database by PostgreSQL's own programs. A copy of an earlier
+version of the schema is put back as it is and migrated afterwards; one of a later version is refused.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import subprocess
 from collections import Counter
 from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, inspect, select
+from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.orm import Session
 
+from clinic import client_programs
 from clinic.attachments.files import disagreements
-from clinic.errors import RuleBroken, SettingsWrong
+from clinic.attachments.models import Attachment, AttachmentContent
+from clinic.errors import RuleBroken
 from clinic.extensions import prepare
 from clinic.ledger.models import LedgerEntry
-from clinic.ledger.verify import Fault, Head, heads, verify
+from clinic.ledger.verify import CHAINS, Fault, Head, chain_problems, heads, verify
+from clinic.schema import head, is_known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import Engine
 
 PAGES = 1024
 """Database pages copied at a time, so that other users are not blocked."""
@@ -47,8 +51,7 @@ def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] |
     os.close(handle)
     try:
         if engine.dialect.name != "sqlite":
-            _run("pg_dump", "--format=custom", f"--file={file}", of=engine.url)
-            _run("pg_restore", "--list", str(file))
+            client_programs.dump(file, engine.url)
             return []
         _copy(Path(str(engine.url.database)), file, progress)
     except BaseException:  # whatever ended it, and by a key, too: half a copy is no backup, and bars the next one
@@ -57,19 +60,33 @@ def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] |
     return faults_of(file)
 
 
-def restore(
-    engine: Engine, file: Path, *, at: datetime
-) -> tuple[Path | None, Mapping[str, int], Counter[tuple[str, str]]]:
-    """Replace the database by a backup.
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """What a restoration did.
 
-    Returns where the replaced database was put, how many entries of each site's ledger the backup lacks, and what
-    those entries were: (table, act) counted (hazard H34: a withdrawn consent may be among them).
-    Raises `RuleBroken` where the file is no backup, or does not verify.
+    ``replaced``: where the replaced database was put. ``revision``: the version of the schema that the backup has.
+    ``missing``: how many entries of each site's ledger the backup lacks; ``what`` counts them by (table, act): a
+    withdrawn consent may be among them (hazard H34). ``checked``: what of the backup was found right, in words.
+    """
+
+    revision: str
+    checked: tuple[str, ...] = ()
+    replaced: Path | None = None
+    missing: Mapping[str, int] = field(default_factory=dict)
+    what: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def restore(engine: Engine, file: Path, *, at: datetime) -> Restored:
+    """Replace the database by a backup, of this version of the schema or of an earlier one.
+
+    Raises `RuleBroken` where the file is no backup, is of a later version, or does not verify; nothing has changed
+    then.
     """
     if not file.is_file():
         raise RuleBroken(f"There is no file {file}.")
     if engine.dialect.name != "sqlite":
         return _restored_by_postgresql(engine, file, at)
+    revision = _revision_in(file)
     wrong = faults_of(file)
     if wrong:
         raise RuleBroken(f"{file} is damaged; nothing was restored: {wrong[0]}")
@@ -77,21 +94,52 @@ def restore(
     replaced, missing, what = None, {}, Counter()
     if place.exists() and place.stat().st_size:
         missing, what = lacking(engine, heads_of(file))
-        replaced = place.with_name(f"{place.name}.replaced-{at:%Y%m%dT%H%M%S}")
+        replaced = _unused(place, at)
         _copy(place, replaced, None)
     engine.dispose()
     _copy(file, place, None)
-    return replaced, missing, what
+    with Session(engine) as session:
+        checked = ("its pages", *(words for words, _check in _checks(session)))
+    return Restored(revision=revision, checked=checked, replaced=replaced, missing=missing, what=what)
+
+
+def _unused(beside: Path, at: datetime) -> Path:
+    """Return where a replaced database is put: a new file, also where two are replaced within one second."""
+    name = f"{beside.name}.replaced-{at:%Y%m%dT%H%M%S}"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(file for file in map(beside.with_name, chain([name], numbered)) if not file.exists())
+
+
+def _refuse_later(file: Path, revision: str | None) -> str:
+    """Return the version of a backup's schema; raises `RuleBroken` where it has none, or one that is not known here."""
+    if revision is None:
+        raise RuleBroken(f"{file} is not a backup of this program.")
+    if not is_known(revision):
+        raise RuleBroken(
+            f"{file} was written by a later program: its schema is at {revision}, and this program's ends at {head()}."
+            " Nothing was replaced. Install the program that wrote it, or a later one."
+        )
+    return revision
+
+
+def _revision_in(file: Path) -> str:
+    """Return the version of the schema in a SQLite copy. Raises `RuleBroken` as `restore` does."""
+    try:
+        with closing(sqlite3.connect(file)) as copy:
+            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            found = "alembic_version" in tables and copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError:
+        found = None
+    return _refuse_later(file, str(found[0]) if found else None)
 
 
 TAIL = 100_000
 """The last entries of each ledger of which a restored PostgreSQL database is said to lack this or that."""
 
 
-def _restored_by_postgresql(
-    engine: Engine, file: Path, at: datetime
-) -> tuple[Path | None, Mapping[str, int], Counter[tuple[str, str]]]:
+def _restored_by_postgresql(engine: Engine, file: Path, at: datetime) -> Restored:
     """Keep what is there in a file beside the backup, then put the backup in its place; see `restore`."""
+    revision = _refuse_later(file, client_programs.revision_of(file))
     replaced, before, tail = None, {}, list[tuple[str, int, str, str]]()
     if inspect(engine).has_table("ledger_entry"):
         with Session(engine) as session:
@@ -101,15 +149,15 @@ def _restored_by_postgresql(
                     LedgerEntry.site_id == site, LedgerEntry.number > number - TAIL
                 )
                 tail += [(site, row.number, row.record, row.act) for row in session.execute(later)]
-        replaced = file.with_name(f"{file.name}.replaced-{at:%Y%m%dT%H%M%S}")
+        replaced = _unused(file, at)
         backup(engine, replaced)
     engine.dispose()
-    _run("pg_restore", "--clean", "--if-exists", "--single-transaction", str(file), of=engine.url)
+    client_programs.replace_by(file, engine.url)
     with Session(engine) as session:
         after = {site: head.number for site, head in heads(session).items()}
     missing = {site: number - after.get(site, 0) for site, number in before.items() if number > after.get(site, 0)}
     what = Counter((record, act) for site, number, record, act in tail if number > after.get(site, 0))
-    return replaced, missing, what
+    return Restored(revision=revision, replaced=replaced, missing=missing, what=what)
 
 
 def lacking(engine: Engine, known: Mapping[str, Head]) -> tuple[dict[str, int], Counter[tuple[str, str]]]:
@@ -155,10 +203,52 @@ def faults_of(file: Path) -> list[Fault]:
     prepare(engine)
     try:
         with Session(engine) as session:
-            lost = [*disagreements(session)] if "paper_scan" in tables else []
-            return [*verify(session), *(Fault(table="attachment", row=file.name, because=said) for said in lost)]
+            return [fault for _words, check in _checks(session) for fault in check(session)]
     finally:
         engine.dispose()
+
+
+def _checks(session: Session) -> Iterator[tuple[str, Callable[[Session], Iterable[Fault]]]]:
+    """Yield what can be asked of a copy, each in words and as what finds its faults.
+
+    A schema of an earlier version is asked about its ledger and its attachments where their tables were as they are
+    now; its records are compared with the ledger once they were migrated.
+    """
+    version = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if version == head():
+        yield "each record beside its ledger", verify
+    elif any(_has(session, one.entry, one.head) for one in CHAINS):
+        yield "its ledger", _unbroken
+    if _has(session, Attachment, AttachmentContent):
+        yield "its attachments", _lost
+
+
+def _unbroken(session: Session) -> Iterator[Fault]:
+    for one in CHAINS:
+        if _has(session, one.entry, one.head):
+            yield from chain_problems(session, (), chain=one)
+
+
+def _lost(session: Session) -> Iterator[Fault]:
+    for said in disagreements(session):
+        yield Fault(table="attachment", row="of the copy", because=said)
+
+
+def heads_there(session: Session) -> dict[str, Head]:
+    """Return the heads of all chains of a database, whose schema may be an earlier one that has not all of them."""
+    chains = [one for one in CHAINS if _has(session, one.head)]
+    return {name: reached for one in chains for name, reached in heads(session, one).items()}
+
+
+def _has(session: Session, *models: Any) -> bool:
+    """Whether a database has the tables of some kinds of rows, with every column that this program reads."""
+    there = inspect(session.connection())
+    return all(
+        there.has_table(model.__tablename__)
+        and {column.name for column in model.__table__.columns}
+        <= {column["name"] for column in there.get_columns(model.__tablename__)}
+        for model in models
+    )
 
 
 def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> None:
@@ -166,22 +256,3 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new, pages=PAGES, progress=told)
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _run(program: str, *arguments: str, of: URL | None = None) -> None:
-    """Run one of PostgreSQL's own programs; the password is passed in the environment, not on the command line."""
-    if shutil.which(program) is None:
-        raise SettingsWrong(
-            f"{program} is not installed: install PostgreSQL's client programs, or copy the database with them."
-        )
-    asked = [*arguments]
-    if of is not None:
-        asked.insert(-1, f"--dbname={of.set(drivername='postgresql', password=None).render_as_string()}")
-    more = {"PGPASSWORD": of.password} if of is not None and of.password else {}
-    done = subprocess.run(  # noqa: S603 - one of two programs, its arguments are ours
-        [program, *asked], env={**os.environ, **more}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        told = done.stderr.strip().splitlines()
-        newer = " Install client programs that are at least as new as the server." if "version" in done.stderr else ""
-        raise RuleBroken(f"{program} failed: {told[-1] if told else done.returncode}.{newer}")

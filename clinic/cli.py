@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from clinic.console import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +72,16 @@ def clinic() -> None:
     """Cellcourse: a stem-cell clinic's record of treatment."""
 
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Settings, migrations and what browsers are sent are in the checkout, beside this package."""
+
+
 def main() -> None:
     """Run the command line."""
-    run(clinic)
+    if not all((CHECKOUT / name).exists() for name in ("config.py", "migrations")):
+        sys.stderr.write(
+            "clinic: This package was installed without its checkout, which has the settings, the migrations and what"
+            " browsers are sent. Run `make set-up` in the checkout, and use its .venv/bin/clinic.\n"
+        )
+        sys.exit(2)
+    import_module("clinic.console").run(clinic)  # not imported above: it reads the settings

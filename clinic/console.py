@@ -75,14 +75,30 @@ def say(sentence: str, status: int) -> None:
     sys.exit(status)
 
 
-def application(*, only_reads: bool = False) -> tuple[Flask, Settings]:
+def application(*, only_reads: bool = False, makes: bool = False) -> tuple[Flask, Settings]:
+    """Return the application over the clinic of the settings; ``makes``: there may be none yet.
+
+    Raises `SettingsWrong` where there is none; a mistyped folder is not made then.
+    """
+    if not makes:
+        _refuse_nowhere(load(makes=False))
     settings = replace(load(), database_wait=COMMAND_WAIT, database_silence=0, only_reads=only_reads)
     return create_app(settings), settings
 
 
+def _refuse_nowhere(settings: Settings) -> None:
+    file = settings.database_file
+    if not settings.instance.is_dir() or (file is not None and not file.exists()):
+        lacking = settings.instance if not settings.instance.is_dir() else file
+        raise SettingsWrong(
+            f"There is no clinic here: {lacking} does not exist. Check CLINIC_INSTANCE and CLINIC_DATABASE_URL; to make"
+            " a new clinic, run: clinic migrate."
+        )
+
+
 def extend_catalogues() -> None:
     """Let the catalogues have what the installation adds, for a command that needs no database."""
-    file = load().catalogues
+    file = load(makes=False).catalogues
     catalogue_file.use(catalogue_file.read(catalogue_file.text_of(file), file.name if file else ""))
 
 
@@ -102,8 +118,8 @@ def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
         app, settings = application(only_reads=only_reads)
         before = reading_only.get()
         with app.test_request_context(base_url=settings.public_url or None):
-            current_schema()
             try:
+                current_schema()
                 if only_reads:
                     read_from_here(db.session())
                 return act(db.session(), *args, **more)

@@ -20,9 +20,18 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 @lru_cache(maxsize=1)
 def head() -> str | None:
     """Return the newest revision."""
+    return _scripts().get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Whether a revision is one that this program leads on from."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
+
+
+def _scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config).get_current_head()
+    return ScriptDirectory.from_config(config)
 
 
 def current(engine: Engine) -> str | None:

@@ -18,6 +18,7 @@ def shell(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, instance: Path
 ) -> Callable[..., tuple[int, str, str]]:
     """Return what runs `clinic` over a database: ``status, out, err = run("verify")``."""
+    instance.mkdir(exist_ok=True)
     monkeypatch.setenv("CLINIC_DATABASE_URL", url)
     monkeypatch.setenv("CLINIC_INSTANCE", str(instance))
     monkeypatch.setenv("CLINIC_SECRET_KEY", secrets.token_urlsafe(48))

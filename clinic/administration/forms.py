@@ -31,7 +31,7 @@ LATER = {"guidance", "handed_over_at", "viability_before", "filter_used", "notes
 """What is told at the end, not before the start."""
 ASKED = {
     "patient_scan": Field(
-        label="Wristband", required=True, section="Scan", hint="The scanner presses Enter automatically"
+        label="Wristband", required=True, section="Scan", hint="Scan it, or type the whole record number"
     ),
     "product_scan": Field(
         label="Bag", required=True, section="Scan", hint="Product number, or donation number / division"

@@ -10,13 +10,12 @@ from alembic import command
 from flask import current_app
 
 from clinic import backup as keeping
-from clinic import clock, query_plans
+from clinic import clock, one_server, query_plans
 from clinic.console import FILE, application, progress, with_database, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.extensions import migrate as migrations
 from clinic.ledger import sealing
-from clinic.ledger.verify import all_heads
 from clinic.pathway import catalogue_use, sweeping
 from clinic.reading import reading
 from clinic.requests import mail
@@ -34,7 +33,7 @@ ACTS = {"insert": "new", "update": "changed"}
 
 @click.command()
 def migrate() -> None:
-    app, _settings = application()
+    app, _settings = application(makes=True)
     with app.app_context():
         before = current(db.engine)
         if before != head():
@@ -84,20 +83,36 @@ def backup(session: Session, file: Path) -> None:
 @click.command()
 @click.argument("file", type=FILE)
 def restore(file: Path) -> None:
-    app, settings = application()
+    app, settings = application(makes=True)
     with app.app_context():
-        replaced, missing, what = keeping.restore(db.engine, file, at=clock.now())
-        with reading():
-            _seal_the_return(db.session(), settings)
+        own = db.engine.dialect.name == "sqlite"
+        try:
+            with one_server.nobody_serving(db.engine, settings.instance):
+                done = keeping.restore(db.engine, file, at=clock.now())
+                with reading():
+                    _seal_the_return(db.session(), settings)
+        finally:
             db.session.remove()
-        db.engine.dispose()
-    click.echo(f"{file} is now the database. Run clinic migrate before you serve it.")
-    if replaced is not None:
-        click.echo(f"The replaced database is kept as {replaced}.")
-    for place, count in sorted(missing.items()):
+            db.engine.dispose()
+    click.echo(f"{file} is now the database. {_next(done, own=own)}")
+    if done.replaced is not None:
+        click.echo(f"The replaced database is kept as {done.replaced}.")
+    for place, count in sorted(done.missing.items()):
         click.echo(f"Site {place}: the backup lacks the last entries of its ledger: {count}.")
-    for (table, act), count in sorted(what.items()):
+    for (table, act), count in sorted(done.what.items()):
         click.echo(f"  {count} × {ACTS.get(act, act)} {table.replace('_', ' ')}: do this again, or check it.")
+
+
+def _next(done: keeping.Restored, *, own: bool) -> str:
+    """Say how far a restored database was checked, and what is to be done before it is served."""
+    checked = f"Checked: {', '.join(done.checked)}." if own else "It was not checked."
+    if done.revision == head():
+        return f"{checked} Run clinic migrate before you serve it{'' if own else ', then clinic verify'}."
+    rest = " Not checked: whether each record agrees with the ledger." if own else ""
+    return (
+        f"It is of an earlier version: its schema is at {done.revision}, this program's at {head()}. {checked}{rest}"
+        " Next, run clinic migrate, then clinic verify."
+    )
 
 
 def _seal_the_return(session: Session, settings: Settings) -> None:
@@ -105,4 +120,6 @@ def _seal_the_return(session: Session, settings: Settings) -> None:
     at, key = clock.now(), sealing.key_of(settings.instance)
     seals, _faults = sealing.found_in(settings.seal_folders, key)
     if seals:
-        sealing.keep(sealing.seal(all_heads(session), at=at, key=key, restored=True), at, settings.seal_folders)
+        sealing.keep(
+            sealing.seal(keeping.heads_there(session), at=at, key=key, restored=True), at, settings.seal_folders
+        )

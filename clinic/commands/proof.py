@@ -39,7 +39,7 @@ def verify(seal_file: Path | None, file: Path | None, *, since_seal: bool) -> No
         return
     if seal_file is not None or since_seal:
         raise click.UsageError("A dossier is checked by itself: leave out --head and --since-seal.")
-    _verify_dossier(file, load())
+    _verify_dossier(file, load(makes=False))
 
 
 def _verify_dossier(file: Path, settings: Settings) -> None:

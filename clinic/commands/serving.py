@@ -18,7 +18,7 @@ from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.exc import SQLAlchemyError
 
-from clinic import clock, query_plans
+from clinic import assets, clock, one_server, query_plans
 from clinic.access import Role
 from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
@@ -55,41 +55,67 @@ MOST_CONNECTIONS = 8_192
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes; SQLite has one. Default: as many as fit.")
 def serve(host: str, port: int, workers: int | None) -> None:
     app, settings = application()
+    _refuse_a_bare_clinic(settings)
     with app.app_context():
         current_schema()
-        with reading():
-            demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
-            said = catalogue_use.notices(db.session())
-            db.session.remove()
-        catalogue_use.write_down(db.session(), clock.now())
+        with one_server.serving(db.engine, settings.instance):
+            demo, count = _ready(settings, workers)
+            _refuse_a_port_in_use(host, port)
+            _greet(host, port, demo=demo)
+            os.environ["CLINIC_INSTANCE"] = str(settings.instance)
+            os.environ["CLINIC_CATALOGUES_READ"] = app.config["CATALOGUES"]  # all processes know the same entries
+            _serve(host, port, count)
+    click.echo("Stopped.")
+
+
+def _refuse_a_bare_clinic(settings: Settings) -> None:
+    """Raise `SettingsWrong` where pages would come without style sheet or script; while developing, only say so."""
+    if not (lacking := assets.missing()):
+        return
+    said = f"Pages have no style or script: {', '.join(lacking)} is not there. Run: make set-up"
+    if settings.production:
+        raise SettingsWrong(said)
+    click.echo(f"clinic: {said}", err=True)
+
+
+def _ready(settings: Settings, workers: int | None) -> tuple[bool, int]:
+    """Return whether the clinic is a demonstration, and how many processes serve it; writes down its catalogues."""
+    with reading():
+        demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
+        said = catalogue_use.notices(db.session())
         db.session.remove()
-        db.engine.dispose()
+    catalogue_use.write_down(db.session(), clock.now())
+    db.session.remove()
+    db.engine.dispose()
     for notice in said:
         click.echo(f"Catalogues: {notice}", err=True)
     if sqlite and workers not in {None, 1}:
         raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
     if demo and settings.production:
         raise SettingsWrong("This is a demonstration clinic; production does not allow demonstration accounts.")
-    count = 1 if sqlite else workers or min(4, os.cpu_count() or 1)
-    _refuse_a_port_in_use(host, port)
+    return demo, 1 if sqlite else workers or min(4, os.cpu_count() or 1)
+
+
+def _greet(host: str, port: int, *, demo: bool) -> None:
     click.echo(f"Cellcourse: http://{host if ':' not in host else f'[{host}]'}:{port}")
     if demo:
         roles = ", ".join(role.value for role in Role)
         click.echo("Demonstration accounts: ROLE@north.demo or ROLE@south.demo, password cellcourse-demo-1")
         click.echo(f"ROLE is one of {roles}")
-    os.environ["CLINIC_INSTANCE"] = str(settings.instance)
-    os.environ["CLINIC_CATALOGUES_READ"] = app.config["CATALOGUES"]  # all processes know the same entries
+
+
+def _serve(host: str, port: int, processes: int) -> None:
+    """Serve until this process is told to stop."""
     _allow_connections()
     server = Server(
         "clinic.commands.serving:served", factory=True, address=host, port=port,
-        interface=Interfaces.ASGINL, http=HTTPModes.http1, websockets=False, workers=count,
+        interface=Interfaces.ASGINL, http=HTTPModes.http1, websockets=False, workers=processes,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_WAIT, max_buffer_size=MOST_HEADERS),
         backlog=MOST_CONNECTIONS, backpressure=MOST_CONNECTIONS,
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
     )  # fmt: skip
     server.serve()
-    click.echo("Stopped.")
 
 
 def _refuse_a_port_in_use(host: str, port: int) -> None:

@@ -48,6 +48,7 @@ def add_user(  # noqa: PLR0913, PLR0917 - the options of one command
     session.commit()
     for other in undecided(one, alike(session, one)):
         click.echo(f"Counts as one person with {other.label} ({other.email}) until an administrator tells them apart.")
+    _say_where()
     click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
 
 
@@ -72,6 +73,7 @@ def reset_user(session: Session, email: str) -> None:
     set_actor(session, _actor(session, one.site), "reset on the command line")
     staffing.reset(session, by=None, user=one, at=clock.now())
     session.commit()
+    _say_where()
     click.echo(f"{one.printed_name} sets a new password here. Valid once, for 24 hours:\n{_link(one)}")
 
 
@@ -84,6 +86,14 @@ def list_users(session: Session) -> None:
             "\t".join(
                 (one.site.code, one.email, one.role.value, one.printed_name, "active" if one.active else "no access")
             )
+        )
+
+
+def _say_where() -> None:
+    """Say how the link leads to where the clinic is served, while nobody has said where that is."""
+    if not load().public_url:
+        click.echo(
+            "The link leads to port 8000 of this machine. Set CLINIC_PUBLIC_URL where the clinic is served elsewhere."
         )
 
 

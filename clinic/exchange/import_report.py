@@ -90,7 +90,8 @@ class Report:
         if self.already:
             return [self.already]
         did = "would be imported; this was a dry run" if self.dry_run else "imported"
-        skipped = f" {self.skipped} rows were imported before and were left out." if self.skipped else ""
+        some = "1 row was" if self.skipped == 1 else f"{self.skipped} rows were"
+        skipped = f" {some} imported before and left out." if self.skipped else ""
         batch = f" This is import {self.batch}." if self.batch else ""
         rows = "1 row" if self.fresh == 1 else f"{self.fresh} rows"
         if not self.dry_run and made:

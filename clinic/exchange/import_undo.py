@@ -108,14 +108,25 @@ def _mark(session: Session, batch: ImportBatch, *, by: User, at: datetime, reaso
 def _free(session: Session, batch: ImportBatch) -> Ids:
     """Return the records of a batch on which nobody has built; raises `RuleBroken` with who built on what."""
     ids = records_of(session, batch)
-    if found := built_on(session, batch, ids):
+    later, found = built_on(session, batch, ids)
+    if later or found:
         more = " And others." if len(found) > MOST_TOLD else ""
-        said = " ".join(found[:MOST_TOLD])
-        raise RuleBroken(
-            f"This import cannot be taken back: others have worked with its records. {said}{more} Correct single facts "
-            "by amendment."
-        )
+        others = f" Others have worked with its records: {' '.join(found[:MOST_TOLD])}{more}" if found else ""
+        hint = " Correct single facts by amendment." if found else ""
+        raise RuleBroken(f"This import cannot be taken back.{_first(batch, later)}{others}{hint}")
     return ids
+
+
+def _first(batch: ImportBatch, later: Collection[ImportBatch]) -> str:
+    """Say which later imports have records of their own for the records of a batch, the last of them first."""
+    if not later:
+        return ""
+    zone = batch.imported_by.site.zone
+    said = "; ".join(
+        f"{one.id}, {one.file}, by {one.imported_by.printed_name} on {wording.moment(one.imported_at, zone)}"
+        for one in sorted(later, key=lambda one: (one.imported_at, one.id), reverse=True)
+    )
+    return f" Later imports belong to its records. Take these back before it, in this order: {said}."
 
 
 def records_of(session: Session, batch: ImportBatch) -> Ids:
@@ -129,8 +140,8 @@ def records_of(session: Session, batch: ImportBatch) -> Ids:
     return {kind: found[kind] for kind in sorted(found, key=lambda kind: -order.index(table_of(kind)))}
 
 
-def built_on(session: Session, batch: ImportBatch, ids: Ids) -> list[str]:
-    """Return who did what with the records of a batch since it came in, a sentence each; empty: nobody did anything."""
+def built_on(session: Session, batch: ImportBatch, ids: Ids) -> tuple[list[ImportBatch], list[str]]:
+    """Return what was built on the records of a batch: later imports, and who else did what, a sentence each."""
     own = {one for known in ids.values() for one in known}
     nouns = {one: kind.NOUN.lower() for kind, known in ids.items() for one in known}
     found: dict[tuple[str, str], str] = {}
@@ -143,6 +154,8 @@ def built_on(session: Session, batch: ImportBatch, ids: Ids) -> list[str]:
         found.setdefault((table_of(decision), row_id), named)
     for kit in session.scalars(select(DowntimeKit).where(DowntimeKit.site_id == batch.site_id)):
         found |= {(table_of(DowntimeKit), kit.id): one for one in kit.courses if one in own}
+    later = _imported_with(session, batch, {row_id for _table, row_id in found})
+    found = {place: named for place, named in found.items() if place[1] not in later}
     people = dict(session.execute(select(User.id, User.printed_name)).all())
     zone, said = batch.imported_by.site.zone, list[str]()
     for entry, named in _entries(session, found):
@@ -156,7 +169,22 @@ def built_on(session: Session, batch: ImportBatch, ids: Ids) -> list[str]:
         f"{people.get(row.actor_id, row.actor_id)} changed the {nouns[row.record_id]} {row.record_id} on "
         f"{wording.moment(row.at, zone)}." for row in changed
     ]  # fmt: skip
-    return said
+    return list(dict.fromkeys(later.values())), said
+
+
+def _imported_with(session: Session, batch: ImportBatch, rows: Collection[str]) -> dict[str, ImportBatch]:
+    """Return with which other import that still counts each of some rows came in; nothing for those that were typed."""
+    found: dict[str, ImportBatch] = {}
+    if not rows:
+        return found
+    others = select(ImportBatch).where(
+        ImportBatch.site_id == batch.site_id, ImportBatch.id != batch.id, ImportBatch.taken_back_at.is_(None),
+        ImportBatch.imported_at >= batch.imported_at,
+    )  # fmt: skip
+    for other in session.scalars(others):
+        kept = session.scalars(select(ImportedRow.records).where(ImportedRow.batch_id == other.id))
+        found |= {one: other for records in kept for one in records if one in rows}
+    return found
 
 
 def _article(noun: str) -> str:

@@ -80,7 +80,8 @@ def test_two_people_check_begin_end_and_sign(
     page: Callable,
 ) -> None:
     nurse, at = client_as("nurse"), f"/treatments/{course.id}"
-    assert "Cells to give" in page(nurse, f"{at}/bedside")
+    assert "Cells to give" in (asked := page(nurse, f"{at}/bedside"))
+    assert "Scan it, or type the whole record number" in asked
     answer = post(nurse, f"{at}/bedside", scan(course, product, team))
     assert answer.status_code == 303, answer.text
     shown = page(nurse, answer.location)

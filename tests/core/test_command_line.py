@@ -177,6 +177,7 @@ def test_a_setting_that_is_wrong_stops_it_with_two(run, monkeypatch, name, value
 
 def test_a_database_without_a_schema_says_what_to_do(run, house, tmp_path, monkeypatch):
     monkeypatch.setenv("CLINIC_DATABASE_URL", f"sqlite:///{tmp_path / 'new.db'}")
+    (tmp_path / "new.db").touch()
     assert run("verify") == (2, "", "clinic: The database needs a migration. Run: clinic migrate.\n")
     assert run("serve")[0] == 2
     assert run("migrate")[0] == 0

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, MetaData, NullPool, Table, bindparam, create_engine, func, inspect, select, text
+from sqlalchemy import Column, MetaData, NullPool, Table, create_engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from clinic.treatments.models import Treatment
 from tests.conftest import settings
 from tests.databases import both_databases
 from tests.demonstration import AT
+from tests.earlier import inserted
 from tests.factories import patient
 
 VERSIONS = schema.MIGRATIONS / "versions"
@@ -110,7 +111,7 @@ def test_a_whole_clinic_of_the_first_release_comes_through_to_the_last_cell(fres
     with db.engine.begin() as connection:
         for table in kept:
             if before[table.name]:
-                connection.execute(_insertion(table), before[table.name])
+                connection.execute(inserted(table), before[table.name])
     upgrade(fresh)
     with Session(db.engine) as session:
         for table in kept:
@@ -147,13 +148,6 @@ INVENTED = {"allergy_status": "not_asked", "containers": 1, "made": "made", "ali
 def _as_then(row):
     """Return a row as the first release would have kept it."""
     return {name: INVENTED[name] if value is None and name in INVENTED else value for name, value in row.items()}
-
-
-def _insertion(table):
-    """Return an INSERT as text: one that is built from a table would be refused, for it passes the ledger by."""
-    names, values = (", ".join(form % c.name for c in table.columns) for form in ('"%s"', ":%s"))
-    statement = text(f'INSERT INTO "{table.name}" ({names}) VALUES ({values})')  # noqa: S608 - the names of our own tables
-    return statement.bindparams(*(bindparam(column.name, type_=column.type) for column in table.columns))
 
 
 def _tables():

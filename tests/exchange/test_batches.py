@@ -76,7 +76,7 @@ def test_a_file_that_has_grown_adds_its_new_rows_alone(session, team, people):
     report = of_file(session, team, people(1, 2))
     assert not report.refused, report.sentences()
     assert report.made == {"Patient": 1}
-    assert "1 rows were imported before" in report.sentences()[-1]
+    assert "1 row was imported before" in report.sentences()[-1]
     changed = people(1, 2)
     changed.write_text(changed.read_text().replace("Name1", "Other"))
     assert "never changes a patient" in str(of_file(session, team, changed).problems[0])

@@ -289,7 +289,7 @@ def test_a_column_without_a_heading_is_shown_and_left_out_only_by_somebody(clien
     assert "“secret”" in browser.get(preview).text
     assert "Change the columns" in browser.get(preview).text
     preview = send(browser, url, "check", reason="none", leave="column 6").location
-    assert "1 of 1 rows would be imported" in browser.get(preview).text
+    assert "1 of 1 row would be imported" in browser.get(preview).text
 
 
 def test_what_a_person_picks_by_its_label_is_the_field():

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.errors import RuleBroken
 from clinic.exchange import import_undo, importing
 from clinic.exchange.batches import ImportBatch
 from clinic.exchange.mapping import Mapping, Target
@@ -304,3 +305,32 @@ def test_no_table_assesses_an_event_of_a_course_of_this_clinic(ward, more, named
     said = {"grade": "1", "expected": "expected"} | causes
     assert ward.fill("physician", f"/adverse-events/{came_in.id}/assessment", sure="asked", **said).status_code == 303
     assert ward.sign("physician", came_in).status_code == 303, ward.refused
+
+
+def undo(ward, batch):
+    """Take a batch back; return the refusal, "" where it is gone."""
+    try:
+        if not import_undo.take_back(
+            ward.session, batch, by=ward.team.coordinator, at=clock.now(), reason="Wrong table"
+        ):
+            import_undo.confirm(ward.session, batch, by=ward.team.physician, at=clock.now())
+    except RuleBroken as refused:
+        ward.session.rollback()
+        return str(refused)
+    ward.session.commit()
+    return ""
+
+
+def test_the_later_imports_that_belong_to_an_import_are_named_in_the_order_of_undoing(ward, take, more):
+    """A clinic moves in with three tables, and the first of them was the wrong one."""
+    assert not take({"row.key": "17"}).refused
+    visit = {"course.key": "17", "visit.name": "Week 2", "visit.performed_at": ago(3)}
+    more("scores", visit | {"score.koos_pain": "50"})
+    more("events", {"course.key": "17", "event.term": "Fever", "event.performed_at": ago(4)})
+    courses, scores, events = ward.session.scalars(select(ImportBatch).order_by(ImportBatch.imported_at))
+    said = undo(ward, courses)
+    assert f"Take these back before it, in this order: {events.id}, events.csv, by " in said
+    assert said.index(events.id) < said.index(scores.id)
+    assert "Others have" not in said, "the same person imported them"
+    for batch in (events, scores, courses):
+        assert undo(ward, batch) == ""
