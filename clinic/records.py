@@ -61,8 +61,6 @@ class Entry(RecordContent, Model):
     JUDGED: ClassVar[bool] = True
     ACCUSES: ClassVar[bool] = False
     TELLS_OF_PATIENT: ClassVar[bool] = False
-    TELLS_MORE: ClassVar[bool] = False
-    """Whether it adds to what a record says that can speak against cells."""
 
     recorded_at: Mapped[datetime]
 

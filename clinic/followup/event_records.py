@@ -45,7 +45,7 @@ class EventUpdate(Record):
     ASKED_FIRST = False
     PERSON = "event.treatment.patient"
     AFTER_DEATH = True
-    TELLS_MORE = True
+    TELLS_MORE = True  # what it says can speak against cells, see `projection.touched`
     NOT_BEFORE = ("event.performed_at",)
 
     treatment_id: Mapped[str] = reference("treatment")

@@ -43,8 +43,7 @@ REFUSING = ("c-errsum", "c-block", "c-trouble", "c-problems", "c-err", "c-sure")
 
 
 FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
-AT_WORK = timedelta(minutes=5)
-"""How long a browser is used again in a story."""
+AT_WORK = timedelta(minutes=5)  # how long a browser is used again in a story
 
 
 class Sheet(HTMLParser):
@@ -115,14 +114,10 @@ class Ward:
     refused: list[str] = field(default_factory=list)
     staged: bool = False
     """Whether a scene was set, see `tests.safety.scenes`."""
-    open: dict[str, tuple[datetime, FlaskClient]] = field(default_factory=dict)
-    """The browser of each person, and when she or he signed in."""
+    open: dict[str, tuple[datetime, FlaskClient]] = field(default_factory=dict)  # when and where somebody signed in
 
     def browser(self, who: str) -> FlaskClient:
-        """Return the signed-in browser of a person: ``nurse``, or ``nurse2`` for the second of that role.
-
-        The one of before, unless a shift of the clock would have signed the person out.
-        """
+        """Return the signed-in browser of ``nurse``, or ``nurse2``, the one of before unless the clock was shifted."""
         now = clock.now()
         if who not in self.open or abs(now - self.open[who][0]) > AT_WORK:
             self.open[who] = now, self.client_as(who.removesuffix("2"), second=who.endswith("2"))
