@@ -7,6 +7,7 @@ The system takes the lock back when its process ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def serving(engine: Engine, instance: Path) -> Iterator[None]:
     file, before = database_file(engine), os.environ.get("PGAPPNAME")
     lock = _opened(engine, instance)
     try:
-        if not _locked(lock, fcntl.LOCK_EX if file is not None else fcntl.LOCK_SH):
+        if lock is not None and not _locked(lock, fcntl.LOCK_EX if file is not None else fcntl.LOCK_SH):
             raise SettingsWrong(IN_USE if file is None else f"{file}: {SERVED}")
         os.environ["PGAPPNAME"] = NAME
         yield
@@ -51,7 +52,7 @@ def serving(engine: Engine, instance: Path) -> Iterator[None]:
         os.environ.pop("PGAPPNAME", None)
         if before is not None:
             os.environ["PGAPPNAME"] = before
-        os.close(lock)
+        _close(lock)
 
 
 @contextmanager
@@ -59,13 +60,13 @@ def nobody_serving(engine: Engine, instance: Path) -> Iterator[None]:
     """Replace the database within; meanwhile no server starts. Raises `RuleBroken` where one serves it."""
     lock = _opened(engine, instance)
     try:
-        if not _locked(lock, fcntl.LOCK_EX):
+        if lock is not None and not _locked(lock, fcntl.LOCK_EX):
             raise RuleBroken(f"A server is running on this database. {STOP}")
         if engine.dialect.name != "sqlite" and _connections(engine):
             raise RuleBroken(f"A server is connected to this database. {STOP}")
         yield
     finally:
-        os.close(lock)
+        _close(lock)
 
 
 def _connections(engine: Engine) -> int:
@@ -77,10 +78,21 @@ def _connections(engine: Engine) -> int:
         return connection.scalar(asked, {"name": NAME}) or 0
 
 
-def _opened(engine: Engine, instance: Path) -> int:
+def _opened(engine: Engine, instance: Path) -> int | None:
+    """Open the lock's file; None in a folder in which nothing can be written, and so nothing be replaced."""
     file = database_file(engine)
     place = file.with_name(f"{file.name}.lock") if file is not None else instance / "serving.lock"
-    return os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        return os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as fault:
+        if fault.errno not in {errno.EROFS, errno.EACCES}:
+            raise
+        return None
+
+
+def _close(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
 
 
 def _locked(lock: int, kind: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -163,3 +164,15 @@ def test_a_package_without_its_checkout_says_how_it_is_installed(tmp_path):
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "Run `make set-up` in the checkout" in done.stderr
     assert Path(tmp_path, "clinic").is_dir()
+
+
+def test_a_clinic_in_a_folder_that_cannot_be_written_is_served_all_the_same(house, tmp_path, monkeypatch):
+    """Nothing can be put in the place of what is there, so no lock is needed."""
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", refused)
+    with server(house, tmp_path) as engine:
+        monkeypatch.undo()
+        assert engine.dialect.name == house.store.url.partition(":")[0]
