@@ -26,7 +26,7 @@ from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
 from clinic.release.kin import RUNNING, SPEAKS, Speaker
 from clinic.release.models import Release, decisions
-from clinic.release.product_state import held_because, out_of_limits, state_of, unanswered
+from clinic.release.product_state import held_because, out_of_limits, state_of, unacknowledged, unanswered
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ LOGS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNS = frozenset({Role.NURSE, Role.PHYSICIAN})
 THAWS = (Role.TECHNOLOGIST, Role.NURSE)
 STOP = "Stop giving these cells"
-HURRY = timedelta(hours=6)
+HURRY = timedelta(hours=2)
 """From here on cells that wait come before everything else."""
 
 
@@ -116,10 +116,9 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     waiting += [_discard_the_rest(given) for given in given_in(records) if _rest_waits(given)]
     if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting
-    coming = _due(records, at)
-    if coming is None:
+    coming, product = _due(records, at), waiting_products(records, at)[0]
+    if coming is None or unacknowledged(records, product):
         return waiting  # a spare bag, or one for a later day: nobody is sent to give it now
-    product = waiting_products(records, at)[0]
     thawed = ", and thawed" if product.thawed_at else ""
     which = f" {coming.words}." if coming.words else ""
     why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}.{which} Two people scan first."

@@ -265,3 +265,12 @@ def _stopped_parents(records: CourseRecords, product: Product, decided: Release 
                 f"{name}, from which it was made, is {'rejected' if last.decision == 'reject' else 'on hold'}."
             )
     return found
+
+
+def unacknowledged(records: CourseRecords, product: Product) -> list[Release]:
+    """Return the conditions and exceptions that the physician named in them has not acknowledged (rules 44, 47)."""
+    return [
+        one
+        for one in decisions(records, product)
+        if one.told is not None and not one.acknowledged and one.releases and one.effective(records)
+    ]

@@ -25,7 +25,7 @@ from clinic.release.kin_given import kin_in_given, kin_in_words, said_since_give
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, Point, points_of, to_decide
-from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unanswered
+from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unacknowledged, unanswered
 from clinic.release.results import QCResult, standing
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
@@ -209,8 +209,7 @@ def informed(records: CourseRecords, product: Product) -> list[Action]:
             why=f"{one.told.printed_name}: {product.name} {product.division or ''} · {one.headline()}. {one.reason}",
             to=("record_pages.signature", {"record_id": one.id}), only_by=(one.told.id,),
         )
-        for one in decisions(records, product)
-        if one.told is not None and one.effective(records) and one.releases and not one.acknowledged
+        for one in unacknowledged(records, product)
     ]  # fmt: skip
 
 

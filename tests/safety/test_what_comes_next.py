@@ -6,15 +6,17 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import select
 
 from clinic import clock
 from clinic.access import Role
 from clinic.administration import step as giving
 from clinic.course_records import of_course
 from clinic.pathway.course import next_action
+from clinic.release.models import Release
 from clinic.steps import Action
 from tests.bedside import released_product
-from tests.factories import ready_for_harvest
+from tests.factories import PASSWORD, ready_for_harvest
 from tests.safety.reacting import adverse_event
 
 HOUR = timedelta(hours=1)
@@ -65,16 +67,15 @@ def test_what_is_due_in_two_weeks_is_not_next_while_somebody_else_has_to_act_now
     assert found["tag"] == tag
 
 
-@pytest.mark.rule(54)
-@pytest.mark.parametrize("hours", [4, 5])
-def test_cells_whose_hours_run_out_today_come_before_a_visit_that_waits_for_a_signature(ward, app, hours):
+@pytest.mark.rule(44)
+def test_nobody_is_sent_to_the_bedside_before_the_named_physician_has_acknowledged_the_release(ward):
+    """Also of cells whose last hour runs: the check would refuse them."""
     mine = ready_for_harvest(ward.team)
     bag = ward.verified(released_product(mine, ward.team))
-    now = clock.now()
-    bag.expires_at = now + timedelta(hours=hours)
-    ward.session.commit()
-    check = next(one for one in giving.actions(of_course(ward.session, mine), now) if "bedside" in one.title)
-    visit = act("Sign the visit", Role.NURSE, due_at=now - HOUR, due_words="recorded")
-    with app.test_request_context():
-        found = next_action([SimpleNamespace(actions=[visit, check])], ward.team.nurse, now)
-    assert found["title"] == "Check at the bedside"
+    answer = ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.id)
+    ward.fill("quality", answer.location, password=PASSWORD)
+    bag.expires_at = clock.now() + HOUR
+    assert "Check at the bedside" not in asked_of(ward, mine)
+    decided = ward.session.scalars(select(Release).order_by(Release.recorded_at.desc())).first()
+    assert ward.sign("physician", decided).status_code == 303, ward.refused
+    assert "Check at the bedside" in asked_of(ward, mine)

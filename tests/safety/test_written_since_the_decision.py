@@ -214,7 +214,8 @@ def test_a_decision_after_the_event_answers_it(ward, own):
     [
         ({"performed_at": timedelta(hours=5)}, True),
         ({"performed_at": timedelta(hours=5), "serious": ["important"]}, True),
-        ({"performed_at": timedelta(0)}, False),
+        ({"performed_at": timedelta(0)}, True),
+        ({"performed_at": timedelta(0), "term": "Headache"}, False),
     ],
 )
 def test_an_event_stops_cells_that_run_where_those_who_give_them_may_not_see_it(ward, own, facts, stops):
@@ -222,6 +223,6 @@ def test_an_event_stops_cells_that_run_where_those_who_give_them_may_not_see_it(
     ward.give(mine, bag)
     with ward.later(minutes=2):
         when = {"performed_at": clock.now() - facts["performed_at"]}
-        adverse_event(ward, mine, "Heart attack", **(facts | when))
+        adverse_event(ward, mine, **({"term": "Heart attack"} | facts | when))
         assert bool(stopped(ward)) is stops
         assert not stops or "Heart attack" in stopped(ward)
