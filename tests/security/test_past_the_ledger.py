@@ -95,9 +95,9 @@ TECHNICAL = {
     "clinic/ledger/verify.py", "clinic/ledger/stored_rows.py", "clinic/reports/past.py",
     "clinic/ledger/prepared.py", "clinic/exchange/import_writing.py", "clinic/row_reader.py", "clinic/one_server.py",
 }  # fmt: skip
-"""Where a connection itself is meant: opening, copying and migrating the database and its statistics, who is connected
-to it, the ledger and the proof of its cells as they are stored, a snapshot to read, views of the past, the condition of
-an index, the rows of an import with their entries of the ledger, and selects of records that are written once as text."""
+"""Where a connection itself is meant: opening, copying and migrating the database and its statistics, who uses it, the
+ledger and the proof of its cells as they are stored, a snapshot to read, views of the past, the condition of an index,
+the rows of an import with their entries of the ledger, and selects of records that are written once as text."""
 
 
 def test_no_room_speaks_sql_of_its_own():
