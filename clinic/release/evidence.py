@@ -64,7 +64,8 @@ class Item:
     name: str
     adverse: str = ""
     corrected_at: datetime | None = None
-    """When what a result found was corrected last."""
+    """When what a result found was corrected last, or ``act`` of one whose note tells of growth."""
+    act: str = "corrected"
 
 
 @once
@@ -80,7 +81,7 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         found |= {
             r.id: _sibling(records, r, other, adverse=out_of_limit(r, product) or _in_doubt(r))
             for r in records.on(other, QCResult)
-            if _is_shared(r) and (out_of_limit(r, product) or r.amendments)
+            if _is_shared(r) and (out_of_limit(r, product) or r.amendments or r.notes_growth)
         }
     events = [event for kind in accusing() for event in records.every(kind)]
     found |= _events(records, product, events) if events else {}
@@ -277,12 +278,18 @@ def beside(records: CourseRecords, product: Product) -> list[str]:
 
 def _sibling(records: CourseRecords, result: QCResult, other: Product, *, adverse: bool) -> Item:
     name = f"{other.name} {other.division or ''}".strip()
-    where = f"{result.headline()} in {name}, which shares cells with this product"
+    note = f" ({result.note})" if result.notes_growth else ""
+    where = f"{result.headline()}{note} in {name}, which shares cells with this product"
     said = f"{where}." if adverse else ""
     if open_correction := unconfirmed(result):
         said = f"{name}, which shares cells with this product: {open_correction}"
     named = result.headline() if adverse else where
-    return Item(hash=result.content_hash, name=named, adverse=said, corrected_at=_corrected_at(records, result))
+    corrected, act = _corrected_at(records, result), "corrected"
+    if result.notes_growth:  # quality has read it, or reads it now
+        noted = [one.amended_at for one in result.amendments if "note" in one.changes]
+        act = act if noted or corrected else "recorded"
+        corrected = max([result.recorded_at, *noted, corrected or result.recorded_at])
+    return Item(hash=result.content_hash, name=named, adverse=said, corrected_at=corrected, act=act)
 
 
 def unconfirmed(record: Record) -> str:
@@ -333,7 +340,7 @@ def outdated(records: CourseRecords, product: Product, decision: Any) -> list[st
         if not (same or good or _amended_since(records, key)):
             found.append(_changed(key, item))
     found += [
-        f"{item.name} was corrected after the decision."
+        f"{item.name} was {item.act} after the decision."
         for key, item in now.items()
         if key not in kept and not item.adverse and _corrected_after(item, decision)
     ]

@@ -144,7 +144,7 @@ class QCResult(Record):
     def questions(self) -> list[Question]:
         """Also rule 39: a figure that is possible, but whose unit was probably mistaken; rule 43: a note of growth."""
         test = QC_TESTS.get(self.test or "")
-        if test is not None and self.nothing_found and tells_of_growth(self.note):
+        if test is not None and self.notes_growth:
             said = f"{test.label} is {self.words}, and the note tells of growth: “{self.note}”. Is this right?"
             return [Question("note", said, "Choose the other outcome, or give the reason.", rule=43)]
         if test is None or test.expected is None or self.value is None or self.value in test.expected:
@@ -195,6 +195,11 @@ class QCResult(Record):
     def names_germs(self) -> bool:
         """Whether its finding names something although its outcome is clean or pending: it counts as found."""
         return self.nothing_found and names_something(self.finding)
+
+    @property
+    def notes_growth(self) -> bool:
+        """Whether its note tells of growth although its outcome is clean or pending: quality reads it (rule 43)."""
+        return self.nothing_found and tells_of_growth(self.note)
 
     @property
     def still_awaited(self) -> bool:
