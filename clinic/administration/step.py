@@ -26,7 +26,7 @@ from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
 from clinic.release.kin import RUNNING, SPEAKS, Speaker
 from clinic.release.models import Release, decisions
-from clinic.release.product_state import held_because, out_of_limits, state_of, unacknowledged, unanswered
+from clinic.release.product_state import ProductState, held_because, out_of_limits, state_of, unacknowledged, unanswered
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting
     coming, product = _due(records, at), waiting_products(records, at)[0]
-    if coming is None or unacknowledged(records, product):
+    if coming is None or _awaits_physician(records, product, at):
         return waiting  # a spare bag, or one for a later day: nobody is sent to give it now
     thawed = ", and thawed" if product.thawed_at else ""
     which = f" {coming.words}." if coming.words else ""
@@ -136,6 +136,11 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         )
     )  # fmt: skip
     return waiting
+
+
+def _awaits_physician(records: CourseRecords, product: Product, at: datetime) -> bool:
+    """Whether the gate refuses a container until the physician who is named in its release has acknowledged it."""
+    return unacknowledged(records, product) is not None and state_of(records, product, at) is not ProductState.RELEASED
 
 
 def _due(records: CourseRecords, at: datetime) -> NextDose | None:

@@ -56,7 +56,7 @@ def _name(product: Product) -> str:
 
 def _waits(records: CourseRecords, one: Product, at: datetime) -> bool:
     """Whether a container was thawed, and is still there to be given at a moment."""
-    if one.thawed_at is None or one.thawed_at > at or one.given or one.discarded or one.left <= 0:
+    if one.thawed_at is None or one.given or one.discarded or one.left <= 0:
         return False
     after = {move.kind for move in one.movements if (move.performed_at or move.recorded_at) >= one.thawed_at}
     decided = standing_decision(records, one)

@@ -45,7 +45,8 @@ _POSITIVE = (
     r"|alarm\w*|turbid|reactive"
 )
 _WHERE_CELLS_GO = re.compile(
-    r"\b(?:osteomyelitis|spondylodis[ck]itis|dis[ck]itis|\w*empyem\w*|absce?ss\w*|abszess\w*|pyarthros\w*|pyogenic|pus"
+    r"\b(?:osteomyelitis|spondylodis(?:[ck]|z)itis|dis(?:[ck]|z)itis|\w*empyem\w*|absce?ss\w*|\w*abszess\w*|pyarthros\w*"
+    r"|pyogenic|pus|pji|cellulitis of the (?:injection|infusion|puncture)|nec\w* fasc\w*|toxic shock"
     rf"|purulen\w*|eit(?:er|rig)\w*|bacteri(?:a|al|um)|gram stained|{_ILLNESS}|{_MARKER})\b"
     rf"|\b(?:{_CULTURE})\b.{{0,24}}\b(?:{_POSITIVE})\b|\b(?:positive?|growth|wachstum)\b.{{0,24}}\b(?:{_CULTURE})\b"
     rf"|\b(?:{_GERM})\b.{{0,40}}\b(?:{_PLACE}|{_GREW})\b|\b(?:{_PLACE}|{_GREW})\b.{{0,40}}\b(?:{_GERM})\b"

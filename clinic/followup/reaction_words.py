@@ -23,8 +23,15 @@ _SEVERE = re.compile(
 )
 ANAPHYLACTIC = re.compile(r"anaphyla|angio.?o?edema|bronchospasm|cytokine release", re.IGNORECASE)
 """What stays severe whatever grade a physician gave it."""
-_LOW = re.compile(r"\b[2-8]\d\s*/\s*\d{2}\b|(spo2|spo₂|sat\w*|saturation)\D{0,6}[4-8]\d\b", re.IGNORECASE)
-"""A systolic pressure below 90 mmHg, a saturation below 90 %, as they are jotted down."""
+_LOW = re.compile(
+    r"\b[4-8]\d\s*/\s*\d{2}\b(?!\s*/)|\b(?:bp|rr|pressure|systolic)\b[^\d.,;]{0,14}[2-8]\d\b(?!\s*/)|\b[2-8]\d\s+systolic"
+    r"|\b(?:spo2|spo₂|sats?\w*|saturation)\b[^\d.,;]{0,14}[4-8]\d\b"
+    r"|\b(?:hr|pulse|puls|heart rate)\b[^\d.,;]{0,14}(?:[1-3]\d|1[6-9]\d|2\d\d)\b"
+    r"|\b(?:fever|fieber|temp\w*)\b[^\d.,;]{0,14}4[1-3]\b|\bunrecordable\b",
+    re.IGNORECASE,
+)
+"""A systolic pressure below 90 mmHg, a saturation below 90 %, a pulse below 40 or above 160 a minute, a temperature of
+41 °C and more, as they are jotted down."""
 _ABSENT = re.compile(
     r"\b(no|without|never|not)\s+((signs?|symptoms?|evidence)\s+of\s+|any\s+)?(anaphyla\w*|angio.?o?edema|bronchospasm\w*"
     r"|laryngospasm\w*|stridor|wheez\w*|shock|hypotension|hypoxia|dyspn\w*|shortness of breath|chest pain|epinephrine"

@@ -131,7 +131,7 @@ _WARNS = re.compile(
     re.IGNORECASE,
 )
 _NONE = re.compile(
-    r"((he|she|patient) )?(has )?(no|none|nil|nka|nkda|not known|no known|denies|denied|without|no history of|keine?"
+    r"((he|she|patient) )?(has )?(no|none|nil|nka|nkda|no known|denies|denied|without|no history of|keine?"
     r"|nein|not applicable|nothing|0|ø)"
     r"( (any|known|drug|food|or|other|bekannten?|component|such))*"
     r"( (allerg|reaction|anaphyla|intoleran|hypersens)\w*)?( (to|of) (a|any|the) component( of the product)?)?"
@@ -154,12 +154,20 @@ def reacts(text: str) -> bool:
 
 
 def named_allergies(text: str | None) -> list[str]:
-    """Return the single allergies of a list as people write it, without what is said in parentheses.
+    """Return the single allergies of a list as people write it, without what is said of them in parentheses.
 
-    Empty where it says that there are none: “none”, “nil”, “-”, “n/a”, “no known allergies”.
+    Empty where it says that there are none: “none”, “nil”, “-”, “n/a”, “no known allergies”. What stands in
+    parentheses alone, or warns behind a “none”, is an allergy.
     """
-    said = _NOT_APPLICABLE.sub("none", re.sub(r"\([^)]*\)", " ", text or ""))
-    parts = re.split(r"[,;\n+/]|\band\b|\bund\b", said)
+    inside = "; ".join(re.findall(r"\(([^)]*)\)", text or ""))
+    named = _parts(re.sub(r"\([^)]*\)", " ", text or ""))
+    if named or not inside:
+        return named
+    return _parts(inside) if warns(inside) or not (re.sub(r"\([^)]*\)", " ", text or "")).strip() else []
+
+
+def _parts(said: str) -> list[str]:
+    parts = re.split(r"[,;\n+/]|\band\b|\bund\b", _NOT_APPLICABLE.sub("none", said))
     return [part for one in parts if (part := one.strip(" .:!–—-")) and not _NONE.fullmatch(part)]
 
 

@@ -158,7 +158,7 @@ _STOPPED = re.compile(
 _CONTRAINDICATED = re.compile(
     r"contra.?indicated|forbidden|prohibited|vetoed|not (?:yet )?(?:allowed|permitted|cleared|approved)", re.IGNORECASE
 )
-_NEGATES = frozenset({"no", "not", "never", "without", "non", "nor", "denies", "now", "nil", "none"})
+_NEGATES = frozenset(["no", "not", "never", "without", "non", "nor", "denies", "now", "nil", "none", "kein", "nicht"])
 
 
 def rules_out(text: str, condition: str | None = None) -> bool:

@@ -62,7 +62,10 @@ _DE_GIVE = (
     r"|injiziert|spritzen|freigeben|freigegeben|erlaubt|zulässig|gestattet|behandeln|anwenden|verwenden)"
 )
 _OTHERS = re.compile(
-    rf"\b(?:nicht|nichts|niemals|nie) (?:mehr |weiter |heute )?{_DE_GIVE}\b(?<!behandeln lassen)"
+    r"\bverstorben\b|\blehnt\b[^.;\n]{0,40}\bab\b|\bno[- ]?go\b"
+    r"|\bstroke (?:today|last night|yesterday|now|this morning)\b"
+    r"|\b(?:mi|herzinfarkt|schlaganfall) (?:today|last night|yesterday|heute|gestern)\b"
+    rf"|\b(?:nicht|nichts|niemals|nie) (?:mehr |weiter |heute )?{_DE_GIVE}\b(?<!behandeln lassen)"
     rf"|\b{_DE}\b[^.;,\n]{{0,24}}\b(?:stopp\w*|abbrechen|abgebrochen|anhalten|angehalten|unterbrechen|gestoppt"
     rf"|verschieben"
     r"|verschoben|abgesagt|absagen|pausieren|zurückhalten|verboten|untersagt|abgelehnt|absetzen|verweigert)\b"

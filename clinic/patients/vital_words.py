@@ -24,7 +24,7 @@ _CIRCULATION = (
     r"(?:cardiac|circulatory|heart|cardio\w*) arrest|heart attack|heart (?:has )?stopped|asystol\w*|no pulse|pulseless"
     r"|ventricular (?:fibrill\w*|tachy\w*)|myocardial infarct\w*|herzinfarkt|herzstillstand|kreislauf\w*|kammerflimmern"
     r"|reanim\w*|wiederbeleb\w*|resuscit\w*|\bcpr\b|chest compressions?|defibrillat\w*|code blue|crash call"
-    r"|shock\b(?! ?wave)|schock\b|collaps\w*|kollab\w*|tamponade|no blood pressure"
+    r"|shock\b(?! ?wave)|schock\b|collaps\w*|[ck]oll?a[bp]\w*|tamponade|no blood pressure"
 )
 _CONSCIOUS = (
     r"unconscious\w*|unresponsive|(?:not|no longer) respond\w*|pass(?:ed|es|ing) out|black(?:ed|s|ing) out|knocked out"
@@ -32,7 +32,7 @@ _CONSCIOUS = (
     rf"|{_CANNOT} be (?:woken|roused|waked|awakened)|not rous\w*|bewusstlos\w*|bewußtlos\w*|nicht ansprechbar"
     rf"|ohnmächt\w*"
     r"|ohnmacht|(?:seizure|convulsion)s? (?:now|today|this|since|at)|seizing|status epilepticus|krampfanfall\w*|krampft"
-    r"|\bgcs\W{0,3}\d"
+    r"|\bgcs\W{0,3}\d|(?:went|gone|goes|is) limp|eyes (?:rolled|rolling|roll)|verdreht\w* die augen"
 )
 _BLEEDING = (
     r"(?:cough|vomit|spit|throw)\w* (?:up )?(?:\w+ )?blood|h[ae]*moptysis|h[ae]*matemesis|mel[ae]na"
@@ -43,7 +43,7 @@ _BLEEDING = (
 _INTENSIVE = (
     r"intubat\w*|intubiert|(?:mechanical\w* |now |being )ventilat\w*|beatm\w*|beatmet|tracheo(?:s?tomy)?\b|\becmo\b"
     r"|intensive care|intensivstation|\b(?:icu|itu)\b|noradrenalin\w*|norepinephrin\w*|dobutamin\w*|vasopress\w*"
-    r"|pressors?\b"
+    r"|pressors?\b|\bepi(?:pen)?\b (?:was )?given|agonal"
     r"|(?:multi.?)?organ failure|multiorganversagen|rapid response|medical emergency team|life.threatening|lebensgefahr"
     r"|lebensbedroh\w*"
 )

@@ -165,7 +165,8 @@ def _events(records: CourseRecords, product: Product, events: list[Record]) -> d
 
 def unassessed(records: CourseRecords, product: Product) -> dict[str, Record]:
     """Return the events that hold a product and wait for a physician's assessment, by what they say against it."""
-    events = [event for kind in accusing() for event in records.every(kind) if not event.signed]
+    every = [event for kind in accusing() for event in records.every(kind)]
+    events = [one for one in every if not all(row.signed for row in (one, *getattr(one, "updates", ())))]
     found = _events(records, product, events) if events else {}
     return {found[one.id].adverse: one for one in events if one.id in found}
 

@@ -267,10 +267,8 @@ def _stopped_parents(records: CourseRecords, product: Product, decided: Release 
     return found
 
 
-def unacknowledged(records: CourseRecords, product: Product) -> list[Release]:
-    """Return the conditions and exceptions that the physician named in them has not acknowledged (rules 44, 47)."""
-    return [
-        one
-        for one in decisions(records, product)
-        if one.told is not None and not one.acknowledged and one.releases and one.effective(records)
-    ]
+def unacknowledged(records: CourseRecords, product: Product) -> Release | None:
+    """Return the condition or exception of now that its named physician has not acknowledged (rules 44, 47)."""
+    last = standing_decision(records, product)
+    waits = last is not None and last.told is not None and last.releases and not last.acknowledged
+    return last if waits else None

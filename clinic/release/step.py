@@ -202,14 +202,16 @@ def unsigned_acceptance(records: CourseRecords, product: Product) -> list[Action
 
 
 def informed(records: CourseRecords, product: Product) -> list[Action]:
-    """Return the conditions and exceptions that the physician named in them has not acknowledged (rules 44, 47)."""
+    """Return the condition or exception that the physician named in it has not acknowledged (rules 44, 47)."""
+    one = unacknowledged(records, product)
+    if one is None or one.told is None:
+        return []
     return [
         Action(
             title="Acknowledge the release", who=(Role.PHYSICIAN,), due_at=one.recorded_at, due_words="decided",
             why=f"{one.told.printed_name}: {product.name} {product.division or ''} · {one.headline()}. {one.reason}",
             to=("record_pages.signature", {"record_id": one.id}), only_by=(one.told.id,),
         )
-        for one in unacknowledged(records, product)
     ]  # fmt: skip
 
 

@@ -79,3 +79,17 @@ def test_nobody_is_sent_to_the_bedside_before_the_named_physician_has_acknowledg
     decided = ward.session.scalars(select(Release).order_by(Release.recorded_at.desc())).first()
     assert ward.sign("physician", decided).status_code == 303, ward.refused
     assert "Check at the bedside" in asked_of(ward, mine)
+
+
+@pytest.mark.rule(44)
+def test_a_condition_that_quality_replaced_keeps_nobody_from_the_bedside(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    for who in (ward.team.physician, ward.team.physician2):
+        answer = ward.decide(bag, "conditional", reason="culture pending", physician_told=who.id)
+        ward.fill("quality", answer.location, password=PASSWORD)
+    decided = ward.session.scalars(select(Release).order_by(Release.recorded_at.desc())).first()
+    assert "Check at the bedside" not in asked_of(ward, mine)
+    assert ward.sign("physician2", decided).status_code == 303, ward.refused
+    assert "Check at the bedside" in asked_of(ward, mine)
+    assert "Acknowledge the release" not in ward.browser("physician").get("/").text
