@@ -24,7 +24,7 @@ _CIRCULATION = (
     r"(?:cardiac|circulatory|heart|cardio\w*) arrest|heart attack|heart (?:has )?stopped|asystol\w*|no pulse|pulseless"
     r"|ventricular (?:fibrill\w*|tachy\w*)|myocardial infarct\w*|herzinfarkt|herzstillstand|kreislauf\w*|kammerflimmern"
     r"|reanim\w*|wiederbeleb\w*|resuscit\w*|\bcpr\b|chest compressions?|defibrillat\w*|code blue|crash call"
-    r"|shock\b(?! ?wave)|schock\b|collaps\w*|[ck]oll?a[bp]\w*|tamponade|no blood pressure"
+    r"|shock\b(?! ?wave)|schock\b|collaps\w*|kollabi\w*|kollaps\w*|tamponade|no blood pressure"
 )
 _CONSCIOUS = (
     r"unconscious\w*|unresponsive|(?:not|no longer) respond\w*|pass(?:ed|es|ing) out|black(?:ed|s|ing) out|knocked out"
