@@ -24,7 +24,8 @@ def test_an_infection_where_cells_went_is_one_by_any_of_its_names(text):
 @pytest.mark.parametrize(("text", "severe"), [
     ("Chills, BP 72 systolic", True), ("Chills, HR 32", True), ("Flush, sats down to 82", True),
     ("Nausea, went limp", True), ("Vomiting, then eyes rolled back", True), ("Itch, epi given", True),
-    ("Rash, Kollaps", True), ("Pat. kollabierte", True), ("Collaborated well", False), ("Cough, agonal breathing", True), ("Fever 41.2 with rigors", True),
+    ("Rash, Kollaps", True), ("Pat. kollabierte", True),
+    ("Collaborated well", False), ("Cough, agonal breathing", True), ("Fever 41.2 with rigors", True),
     ("SpO2 fell to 84", True), ("BP unrecordable", True), ("BP 124/78, pulse 72", False), ("Fever 38.4", False),
     ("sats 98 %", False), ("Chills on 27/11/2026, HR 88", False), ("Flush, BP 120 systolic, temp 36.6", False),
 ])  # fmt: skip
