@@ -181,7 +181,7 @@ def _unreported(records: CourseRecords) -> list[Action]:
 
 
 def _told_at_a_visit(records: CourseRecords) -> list[Action]:
-    """Ask for an adverse event where a visit found something new and no event was recorded since."""
+    """Ask for an adverse event where a visit told something new, until an event says that it is that (rule 64)."""
     return [
         Action(
             title="Report the adverse event", why=f"{visit.name}: a new symptom or event since the last contact.",
