@@ -18,6 +18,7 @@ from clinic.course_records import of_course
 from clinic.errors import Question
 from clinic.patients.models import weight_of
 from clinic.products.doses_begun import ONE_DOSE
+from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.release.models import standing_decision
 
@@ -41,7 +42,12 @@ def second_thaw(move: Movement) -> list[Question]:
         if product is None or product.treatment is None:
             return []
         records = of_course(session, product.treatment)
-        others = [one for one in records.of(Product) if one.id != product.id and _waits(records, one, at)]
+        line = ancestry(records, product)  # what was made of it was thawed with it
+        others = [
+            one
+            for one in records.of(Product)
+            if one not in line and product not in ancestry(records, one) and _waits(records, one, at)
+        ]
         if not others or not _is_whole(records, others, at):
             return []
     told = "; ".join(f"{_name(one)}, thawed at {wording.time_of_day(one.thawed_at, move.zone)}" for one in others)
