@@ -23,7 +23,7 @@ from clinic.extensions import db
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.forms import EventForm, instruments_of, visit_form
 from clinic.followup.models import PlannedVisit
-from clinic.followup.reactions import unreported
+from clinic.followup.reactions import waiting_visits
 from clinic.followup.roles import REPORTERS
 from clinic.followup.step import FOLLOW_UP
 from clinic.harvest.forms import HarvestForm, own_donor
@@ -164,8 +164,7 @@ def _visit(course: Treatment, plan: Any, form: Any, by: User, at: datetime) -> l
 
 def _event_form(course: Treatment, _on: Any) -> Any:
     form = form_of(asked_of_paper(EventForm), people=REPORTERS, about={"treatment": course})
-    waiting = [visit for visit, _told in unreported(of_course(db.session(), course))]
-    form.plan(course, None, waiting, "")
+    form.plan(course, None, waiting_visits(of_course(db.session(), course)), "")
     return form
 
 

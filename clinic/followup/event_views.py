@@ -18,7 +18,7 @@ from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.closing import stands
 from clinic.followup.event_rules import may_be_serious
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
-from clinic.followup.reactions import unreported
+from clinic.followup.reactions import waiting_visits
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
 from clinic.followup.step import events
 from clinic.notices import notify
@@ -113,7 +113,7 @@ def new(treatment_id: str) -> Answer:
     course = get_or_404(Treatment, treatment_id)
     kind = EventForm if me().role in JUDGES else ReportForm
     form = form_of(kind, people=WRITERS, about={"treatment": course})
-    waiting = [visit for visit, _told in unreported(of_course(db.session(), course))]
+    waiting = waiting_visits(of_course(db.session(), course))
     form.plan(course, given := _given(course), waiting, request.args.get("visit", ""))
     if form.validate_on_submit():
         with refusals_to(form):

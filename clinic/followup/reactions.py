@@ -174,4 +174,9 @@ def unreported(records: CourseRecords) -> Iterator[tuple[FollowUpVisit, PastReac
             )  # fmt: skip
 
 
+def waiting_visits(records: CourseRecords) -> list[FollowUpVisit]:
+    """Return the visits among which who reports an adverse event chooses."""
+    return [visit for visit, _told in unreported(records)]
+
+
 Administration.past_reactions.append(reactions)
