@@ -112,7 +112,11 @@ class Book(Objecting):
         above = [self.last(one) for one in self.line(act["bag"])[1:]]
         against = [last is not None and last["kind"] == "reject", *(one and one["kind"] in NO for one in above)]
         overturns = kind in RELEASING and any(against)
-        needs = {"quality", "director"} if kind == "exceptional" or overturns else {"quality"}
+        needs = {"quality", "director"} if overturns else {"quality"}
+        if (
+            kind == "exceptional"
+        ):  # a physician requests it and signs (rule 47): until then the decision before it stands
+            needs = {"quality", "director", "physician"}
         self.decisions[act["name"]] = {
             "bag": act["bag"], "kind": kind, "by": act["by"], "at": self.now, "signed": set(), "needs": needs,
             "evidence": self.evidence(act["bag"]), "lacked": self.conformity(act["bag"]), "log": [],
