@@ -85,7 +85,8 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     total = before + this
     said = f"{short(total)} {unit}" + (f", {short(before)} of it in the last 24 h" if before else "")
     high, low = limits.high, limits.low
-    to_come = low is not None and total < low <= total + rest
+    whole = volume == product.left  # whoever needs more of it gives the rest of this container first
+    to_come = low is not None and whole and total < low <= total + rest
     if to_come:
         said += f", {short(rest)} more in the course's other containers"
     side = "above" if high is not None and total >= high else "below"

@@ -100,3 +100,16 @@ def test_a_dose_is_whole_by_what_a_physician_approved(amounts, whole, number):
         for number, amount in enumerate(amounts)
     ]  # fmt: skip
     assert doses(bags, dosing, "UTC", Decimal(whole)) == number
+
+
+@pytest.mark.rule(52, by="http")
+@pytest.mark.parametrize("volume", ["1", "4", "9.9"])
+def test_a_part_of_a_bag_is_not_completed_by_another_bag(ward, volume):
+    """Whoever needs more of it gives the rest of this bag first; what is left over can never be given."""
+    mine, (bag, _second) = bags(ward, "BM-MSC-MS", Decimal(80), Decimal(80))
+    ward.verified(bag)
+    check = ward.check(mine, bag, volume=volume)
+    assert check is not None
+    assert check.clear is (volume == "9.9"), check.reasons
+    if not check.clear:
+        ward.said_no("rule 52")
