@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect, or_, select, true, union_all
 
 from clinic.model import Model, among
+from clinic.read_once import kept
 from clinic.reading import reading_only
 from clinic.record_content import columns_signed
 from clinic.record_kinds import attached, keys_to, kinds, link, parts_of, table_of
@@ -147,9 +148,18 @@ def load(
     return {course.id: CourseRecords(course, pool, zone=course.zone) for course in courses}
 
 
+def course_with_id(session: Session, course_id: str) -> CourseRecords | None:
+    """Return the records of the course with an id, None where there is none.
+
+    While nothing is written, who asks again gets the same: a page and the band over it ask for one course.
+    """
+    return kept(session, ("records of", course_id), lambda: load(session, [course_id]).get(course_id))
+
+
 def of_course(session: Session, course: Any, *, only: Only = None) -> CourseRecords:
     """Return the records of one course; ``only`` as for `load`."""
-    return load(session, [course.id], only=only)[course.id]
+    found = course_with_id(session, course.id) if only is None and reading_only.get() else None
+    return found or load(session, [course.id], only=only)[course.id]
 
 
 def around(session: Session, product: Any, *, only: Only = None) -> CourseRecords:

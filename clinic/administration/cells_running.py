@@ -17,6 +17,7 @@ from clinic.administration.step import stop_because
 from clinic.course_records import of_course
 from clinic.pages import me
 from clinic.patients.banner import RunningCells
+from clinic.record_pool import in_order
 from clinic.records import Origin
 from clinic.release.after_giving import courses_of
 
@@ -41,9 +42,9 @@ def running_in(patient_id: Any, person_id: Any, dialect: str) -> Any:
 
 
 def told(session: Session, ids: str) -> list[RunningCells]:
-    """Return what is said of cells that run, by the ids that `running_in` found."""
-    chosen = select(Administration).where(Administration.id.in_(ids.split(","))).order_by(Administration.performed_at)
-    return [_told(session, given) for given in session.scalars(chosen) if given.running and not given.voided]
+    """Return what is said of cells that run, by the ids that `running_in` found; most pages have read these records."""
+    found = [given for one in ids.split(",") if (given := session.get(Administration, one)) is not None]
+    return [_told(session, given) for given in sorted(found, key=in_order) if given.running and not given.voided]
 
 
 def _told(session: Session, given: Administration) -> RunningCells:

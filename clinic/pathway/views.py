@@ -11,7 +11,7 @@ from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
 from clinic.accounts.authorizations import staff_and_expiring
 from clinic.administration.known_before import known_against
 from clinic.administration.thawed_already import second_thaw
-from clinic.course_records import load
+from clinic.course_records import course_with_id
 from clinic.extensions import db
 from clinic.followup.charts import charts
 from clinic.followup.reporting import all_due
@@ -117,7 +117,7 @@ def stay() -> Response:
 def course(treatment_id: str) -> str:
     """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
     wanted = parse_id(treatment_id, Treatment.KIND) or ""
-    records = load(db.session(), [wanted]).get(wanted)
+    records = course_with_id(db.session(), wanted)
     if records is None:
         abort(404)
     return render_template("pathway/course.html", **_course_page(records, me(), clock.now()))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic.errors import Problem
-from clinic.patients.kept import kept
 from clinic.patients.models import Patient
 from clinic.patients.names import compact, searchable
+from clinic.read_once import kept
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

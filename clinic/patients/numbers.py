@@ -11,8 +11,8 @@ from sqlalchemy import Text, cast, select, true
 
 from clinic import clock, wording
 from clinic.errors import Problem
-from clinic.patients.kept import kept
 from clinic.patients.names import compact
+from clinic.read_once import kept
 from clinic.signatures import Amendment
 
 if TYPE_CHECKING:

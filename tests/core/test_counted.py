@@ -71,6 +71,24 @@ def test_a_page_asks_the_database_a_counted_few_times(
     assert count() <= most
 
 
+@pytest.mark.parametrize(
+    ("url", "most"), [("/", 8), ("/treatments/{course}", 25), ("/patients/{patient}/timeline", 38)]
+)
+def test_the_band_over_a_page_reads_no_course_anew_while_cells_run(
+    url: str, most: int, team: Team, client_as: Callable, queries: Callable
+) -> None:
+    """It says of what the page has read whether cells are to be stopped; the timeline itself reads no course."""
+    course = ready_for_harvest(team)
+    product = released_product(course, team)
+    given(checked(course, product, team), team)
+    address = url.format(course=course.id, product=product.id, patient=course.patient_id)
+    browser = client_as("physician")
+    assert browser.get(address).status_code == 200
+    count = queries()
+    browser.get(address)
+    assert count() <= most
+
+
 @pytest.mark.parametrize("page", ["harvests", "processing", "administrations", "visits", "adverse-events"])
 def test_a_list_of_a_course_reads_only_what_it_shows(
     page: str, whole: tuple[Treatment, Product], client_as: Callable, queries: Callable
