@@ -248,14 +248,15 @@ def state(kind: str, where: set[str], tests: set[str]) -> str:
 
 def page() -> str:
     """Return the page as it should be."""
-    rules = book()["rules"]
+    rules, lacking = book()["rules"], book()["in_part"]
     where, refusing, marked = raised(), tested(), computed()
     rows, kept = [], 0
     for key, (kind, says) in rules.items():
         number = int(key)
         tests = marked[number] if kind == "C" else refusing[number]
         told = state(kind, where[number], tests)
-        kept += told in {"**enforced**", "computed and tested"}
+        kept += told in {"**enforced**", "computed and tested"} and key not in lacking
+        told += f", in part: {lacking[key]}" if key in lacking else ""
         cells = (key, KINDS[kind], says, _listed(where[number]), _listed(tests), told)
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(
@@ -265,7 +266,7 @@ def page() -> str:
             "Made by `make rules`; do not edit. A rule counts as enforced only where code refuses with its number and",
             "a test that carries its mark shows the refusal. A rule that is computed is shown by its figures.",
             "",
-            f"{kept} of {len(rules)} rules are enforced, or computed and tested.",
+            f"{kept} of {len(rules)} rules are enforced, or computed and tested, and {len(lacking)} more in part.",
             "",
             "| rule | kind | says | raised in | refused by tests | state |",
             "|---|---|---|---|---|---|",
