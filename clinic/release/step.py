@@ -262,6 +262,9 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     """Return that quality decides on a product that something holds which no decision has taken into account."""
     waits = {said.because for donor in donors(records, product) for said in doubted_donor(records, donor)}
     reasons = [said for said in held_because(records, product, at) if said not in waits]
+    last = standing_decision(records, product)
+    if last is not None and last.decision == "hold" and last.recorded_by.role not in LOGS:
+        reasons.insert(0, f"{last.done_by}: {last.reason}")
     if not reasons:
         return []
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
