@@ -9,6 +9,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from clinic.errors import Problem
+from clinic.patients.infections import tells_of_infection
+from clinic.patients.ruled_out import rules_out
+from clinic.products.damage_words import tells_of_damage
 from clinic.release.germ_words import tells_of_growth
 
 if TYPE_CHECKING:
@@ -60,6 +63,11 @@ def growth_in_words(facts: Mapping[str, Any]) -> list[Problem]:
         for name, text in read.items()
         if tells_of_growth(text)
     ]
+
+
+def tells_of_danger(text: str) -> bool:
+    """Whether a comment on cells tells of germs, an infection, damage, a doubt whose they are, or says not to give."""
+    return tells_of_growth(text) or tells_of_damage(text) or tells_of_infection(text) or rules_out(text)
 
 
 def saved(decision: str | None) -> str:

@@ -31,7 +31,7 @@ from clinic.release.recipients import came_after, recipients
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated
 from clinic.release.told_growth import corrected_findings, noted, told_or_corrected, untold
 from clinic.requests.models import Request
-from clinic.requests.objections import against_cells, in_words
+from clinic.requests.objections import against_cells, in_words, open_dangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -276,7 +276,16 @@ def beside(records: CourseRecords, product: Product) -> list[str]:
         for one in near
         for result in records.on(one, QCResult)
         if not _is_shared(result) and out_of_limit(result, one) and not result.notes_growth
-    ] + told_in_words(records, product)
+    ] + [*told_in_words(records, product), *_commented(records, product)]
+
+
+def _commented(records: CourseRecords, product: Product) -> list[str]:
+    """Return the comments that tell of a danger in a container, its kin or its course, and wait for an answer."""
+    if not records.every(Request):
+        return []
+    family = [*ancestry(records, product), *relatives(records, product)]
+    near = {key for one in family for key in (one.id, one.run_id, one.harvest_id) if key}
+    return open_dangers(records, near | ({product.treatment_id} if product.treatment_id else set()))
 
 
 def told_in_words(records: CourseRecords, product: Product) -> list[str]:
