@@ -228,6 +228,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
             if not gone or (kind == "discarded" and product.remainder and not product.discarded)
         ]
         + _of_the_cold(product, role, gone=gone),
+        "may_hold": may(role, "release.hold") and not gone,
         "may_unassign": may_go_back(product) and role in UNASSIGNS,
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
     }

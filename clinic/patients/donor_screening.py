@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.donor_consent import consent_problems
+from clinic.patients.donor_history import told_infection
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, says_why
 from clinic.patients.models import Patient
 from clinic.patients.names import compact, searchable
@@ -41,6 +42,8 @@ def adverse(determination: DonorEligibility) -> str:
     reactive = [MARKERS[marker].label for marker in determination.markers if marker in determination.reactive]
     if reactive:
         return f"The donor is reactive or indeterminate for {', '.join(reactive)}."
+    if told_infection(determination):
+        return f"The history of the donor names an infection: {determination.history}"
     said = {"ineligible": "The donor is not eligible.", "incomplete": "The donor's examination is not complete."}
     if determination.still_no and determination.outcome != "ineligible":
         return "The donor was not eligible, and no second person has confirmed the correction."

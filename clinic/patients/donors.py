@@ -14,6 +14,7 @@ from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import ADDED, reference
 from clinic.patients.anonymous import number_problems
+from clinic.patients.donor_history import NOT_ELIGIBLE, told_infection
 from clinic.patients.donor_likeness import WHO, SimilarDonor, same_donor, similar_donors
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
@@ -244,6 +245,8 @@ class DonorEligibility(Record):
                     f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.", rule=17
                 )
             )
+        if told_infection(self):
+            found.append(Problem(NOT_ELIGIBLE.format(self.history), "history", rule=17))
         if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.local_day(self.performed_at):
             found.append(Problem("Blood sample taken on is after the determination.", rule=69))
         if self.outcome == "eligible" and not set(self.markers.values()) - {"not_done"}:
@@ -322,7 +325,8 @@ class DonorEligibility(Record):
     def still_no(self) -> bool:
         """Whether it says “not eligible”, or said so and nobody else has confirmed the correction."""
         turned = any(one.changes.get("outcome", [None])[0] == "ineligible" for one in self.amendments)
-        return self.outcome == "ineligible" or bool(self.reactive) or (turned and self.unconfirmed is not None)
+        waits = turned and self.unconfirmed is not None
+        return self.outcome == "ineligible" or bool(self.reactive) or told_infection(self) or waits
 
     @property
     def written_at(self) -> datetime:

@@ -16,7 +16,7 @@ INFECTED = re.compile(
     r"|blutvergiftung|\binfekt|bakteriämie|lungenentzündung|hirnhautentzündung|\beitrig|\bfiebert|\bfieber\b",
     re.IGNORECASE,
 )
-_AGENT = re.compile(
+AGENT = re.compile(
     r"\b(hiv|hbv|hcv|htlv|cmv|ebv|mrsa|vre|esbl)\b|hepatitis|syphilis|malaria|septic|(?<!non.)reactive\b|\bgrew\b"
     r"|(?:cultures?|\w*kultur(?:en)?|bottles?)\b.{0,24}\b(?:positive?|flag(?:ged|s)?|turned|grew|grows|growing|alarm\w*"
     r"|gewachsen|bewachsen|wachstum)\b"
@@ -39,4 +39,4 @@ VACCINATED = re.compile(
 def tells_of_infection(text: str) -> bool:
     """Whether an alert speaks of an infection: whoever is at the bedside asks whether it is over."""
     known = (affirmed(of_the_patient(VACCINATED.sub(" ", one))) for one in pieces(text))
-    return any(INFECTED.search(said) or _AGENT.search(said) for said in known)
+    return any(INFECTED.search(said) or AGENT.search(said) for said in known)

@@ -26,6 +26,7 @@ from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.limits import known_of, limit_of, limit_stated, unusual
 from clinic.products.media import contradicts, names_medium
 from clinic.products.movements import STAYS_AWAY, Movement, away_at, whereabouts
+from clinic.products.refreezing import refuse_refreezing
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -310,6 +311,7 @@ class Product(Record):
             raise RuleBroken("This product was given to the patient. A remainder that came back can be discarded.")
         if kind == "thawed":
             limits.refuse_thaw(self, facts["performed_at"])
+        refuse_refreezing(self, facts, place)
         if kind not in STAYS_AWAY and away_at(self, facts["performed_at"]):
             said = f"This product left the laboratory: it was {self.place}. Record its return first, with temperature"
             raise RuleBroken(f"{said} and integrity; quality then authorizes a new issue.", rule=60)

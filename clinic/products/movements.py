@@ -13,6 +13,8 @@ from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.patients.doubted import kept_moment, moved, starts
+from clinic.products.damage_words import NOTED, tells_of_damage
+from clinic.products.refreezing import refrozen
 from clinic.records import Meaning, Record
 from clinic.wording import moment as in_words
 
@@ -97,7 +99,19 @@ class Movement(Record):
     def questions(self) -> list[Question]:
         """Also: whether a second container is thawed while another one waits, see `ASKED_OF_A_THAW`."""
         new = self.kind == "thawed" and self.origin == "clinic" and not inspect(self).persistent
-        return super().questions() + [one for ask in ASKED_OF_A_THAW if new for one in ask(self)]
+        found = [one for ask in ASKED_OF_A_THAW if new for one in ask(self)]
+        if self.intact and self.noted_damage:
+            said = (
+                f"Recorded as intact, and the reason tells of damage: “{self.reason}”. Is it intact, its label correct?"
+            )
+            found.append(Question("intact", said, "If not, choose No. Quality decides in either case.", rule=34))
+        return super().questions() + found
+
+    @property
+    def noted_damage(self) -> bool:
+        """Whether its reason tells of damage, or did before a correction, whatever was recorded of the container."""
+        said = [self.reason, *(one.changes["reason"][0] for one in self.amendments if "reason" in one.changes)]
+        return self.kind in NOTED and any(tells_of_damage(one) for one in said)
 
     @property
     def not_applicable(self) -> frozenset[str]:
@@ -163,6 +177,9 @@ class Movement(Record):
             return f"{self.headline()}: recorded as damaged or out of its temperature range, and corrected later."
         if self.intact is False:
             return f"{self.headline()}: not intact or wrongly labeled ({self.reason or 'no reason recorded'})."
+        noted = f"{self.headline()}: {'recorded as intact, but noted' if self.intact else 'noted'}: {self.reason}."
+        if said := refrozen(self) or (noted if self.noted_damage else ""):
+            return said
         if self.temperature is not None and _outside("temperature", self.temperature, allowed):
             limit = f"; the protocol's range is {allowed} °C" if allowed is not None else ""
             return f"{self.headline()} at {plain(self.temperature)} °C{limit}."

@@ -111,12 +111,13 @@ def count_disagrees(run: ProcessingRun | None, product: Product, test: str, valu
         if counted is None or abs(value - counted) <= POINTS_APART:
             return ""
         return f"Viability {plain(value)} %, but the run counted {plain(counted)} %. Is this right? {CONFIRM}"
-    kind, each = COUNTED_AS.get(test, ("", Decimal(1)))
-    last = next((one for one in reversed(run.counts) if one.counted == kind and one.concentration), None)
-    if last is None or last.concentration is None or not product.volume:
+    counts = QC_TESTS[test].counts
+    what = counts.what if counts is not None and counts.per in {"", "mL"} else ""
+    last = next((one for one in reversed(run.counts) if one.counted == what and one.concentration), None)
+    if counts is None or last is None or last.concentration is None or not product.volume:
         return ""
-    volume = Decimal(1) if test == "cd34_concentration" else product.volume
-    expected = last.concentration * volume * COUNTS[kind].each / each
+    volume = Decimal(1) if counts.per == "mL" else product.volume
+    expected = last.concentration * volume * COUNTS[counts.what].each / counts.each
     if abs(value - expected) / expected <= APART:
         return ""
     label, unit = QC_TESTS[test].label, QC_TESTS[test].unit
@@ -125,12 +126,11 @@ def count_disagrees(run: ProcessingRun | None, product: Product, test: str, valu
 
 def of_amount(product: Product, test: str, kg: Decimal | None) -> Decimal | None:
     """Return what the amount of a container says in the unit of a test that counts the same; None: nothing."""
-    counted, each, per = AMOUNTS.get(test, ("", Decimal(1), ""))
-    measure = DOSE_MEASURES.get(product.measure or "")
-    over = {"kg": kg, "mL": product.volume}.get(per, Decimal(1))
-    if measure is None or measure.count != counted or not product.amount or not over:
+    counts, measure = QC_TESTS[test].counts if test in QC_TESTS else None, DOSE_MEASURES.get(product.measure or "")
+    over = {"kg": kg, "mL": product.volume}.get(counts.per, Decimal(1)) if counts is not None else None
+    if counts is None or measure is None or measure.count != counts.what or not product.amount or not over:
         return None
-    return product.amount * measure.each / each / over
+    return product.amount * measure.each / counts.each / over
 
 
 def amount_disagrees(product: Product, test: str, value: Decimal, kg: Decimal | None) -> str:
@@ -143,15 +143,3 @@ def amount_disagrees(product: Product, test: str, value: Decimal, kg: Decimal | 
 
 
 CONFIRM = "Correct it, or confirm it with a reason."
-AMOUNTS = {
-    "tnc": ("tnc", Decimal(10**8), ""), "tnc_dose_8": ("tnc", Decimal(10**8), "kg"),
-    "tnc_dose_7": ("tnc", Decimal(10**7), "kg"), "cd34_count": ("cd34", Decimal(10**6), ""),
-    "cd34_concentration": ("cd34", Decimal(10**6), "mL"), "cd34_dose": ("cd34", Decimal(10**6), "kg"),
-    "particle_concentration": ("particles", Decimal(10**9), "mL"),
-}  # fmt: skip
-"""Tests that count the same as a container's amount: what, for how many one unit stands, and in all or per what."""
-COUNTED_AS = {
-    "tnc": ("tnc", Decimal(10**8)), "cd34_count": ("cd34", Decimal(10**6)),
-    "cd34_concentration": ("cd34", Decimal(10**6)),
-}  # fmt: skip
-"""Tests of which the run counts the same: what is counted, and for how many one unit of the test stands."""

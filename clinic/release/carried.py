@@ -2,7 +2,8 @@
 
 Identity, karyotype or mycoplasma do not change in an hour at the bench, and cannot be read again within the hour in
 which thawed cells are given; one run or several may thaw and wash them, of one bag or of some that each have the
-result. What handling changes or can bring in (viability, germs, endotoxin) is tested anew. A result that is out of its
+result. What handling changes or can bring in (viability, germs, endotoxin) is tested anew, as the line of the test
+says. A result that is out of its
 limits holds the whole family anyway, see `clinic.release.evidence`.
 """
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 KEEPING = frozenset({"receive", "thaw", "split", "pool", "wash", "formulate"})
 """Steps that leave the cells what they are."""
-ANEW = frozenset({"sterility", "gram_stain", "endotoxin"})
-"""Tests for what can come in with each open step."""
 
 
 def judged_results(records: CourseRecords, product: Product) -> list[QCResult]:
@@ -47,4 +46,4 @@ def _carried(records: CourseRecords, product: Product) -> list[QCResult]:
 def _stays(one: QCResult) -> bool:
     test = QC_TESTS.get(one.test or "")
     final = one.verdict is not Verdict.PENDING and one.unconfirmed is None
-    return test is not None and test.shared and one.test not in ANEW and final
+    return test is not None and not test.tested_anew_after_opening and final

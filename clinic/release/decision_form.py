@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
 from clinic.accounts.forms import PhysicianField
-from clinic.forms import form_for
+from clinic.fields import LONG_TEXT
+from clinic.form_fields import TextAreaField
+from clinic.forms import RecordForm, form_for
 from clinic.pages import form_of, staff_choices
 from clinic.release.models import DECISIONS, Release, decisions
 from clinic.release.points import ACCEPTING, RELEASING, refusals
@@ -61,6 +63,12 @@ def _possible(
     if key == ACCEPTING:
         return acceptable and not refusals(key, points, results, collected=True)
     return key not in RELEASING or not (gate or refusals(key, points, results))
+
+
+class HoldForm(RecordForm):
+    """Why somebody puts a product on hold."""
+
+    reason = TextAreaField("Reason", long=True, required=True, max_length=LONG_TEXT, hint="What you saw, heard or read")
 
 
 def decision_form() -> DecisionForm:

@@ -1,6 +1,21 @@
-"""What decisions say where they are saved and signed: to hold and to reject counts at once, the rest once signed."""
+"""What decisions say where they are saved and signed: to hold and to reject counts at once, the rest once signed.
+
+And what their own words may not say: a release whose reason tells of growth is none (rule 43).
+"""
 
 from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from clinic.errors import Problem
+from clinic.patients.infections import tells_of_infection
+from clinic.patients.ruled_out import rules_out
+from clinic.products.damage_words import tells_of_damage
+from clinic.release.germ_words import tells_of_growth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SIGNED_AS = {
     "accept": "I accept these cells for processing",
@@ -12,6 +27,47 @@ AT_ONCE = {
     "hold": "The product is on hold from now on. Sign the decision.",
     "reject": "The product is rejected from now on. Sign the decision.",
 }
+
+HELD = "The product is on hold from now on. Quality decides on it."
+"""What the page says to who put a product on hold."""
+HOLDING = (
+    "The hold counts as soon as it is saved, without a signature. Unless the reason is of this container alone, it "
+    "counts for what shares its cells. Only quality ends it, with a new decision."
+)
+WORDS = ("reason", "benefit_risk", "follow_up_plan")
+"""Texts of a decision in somebody's own words."""
+_RISK = re.compile(
+    r"\b(?:risks?|signs?|symptoms?|possibility|watch\w*|monitor\w*|observe\w*|observing|observation|look\w*|screen\w*|check\w*)\s+(?:of|for)\s+"
+    r"[^.;:,]*|\binfections?\b",
+    re.IGNORECASE,
+)
+"""What a physician weighs and what a patient is watched for: that tells of nothing in the cells."""
+
+_ALARM = re.compile(r"\b(?:alarm\w*|flag\w*|signal+ed)\b", re.IGNORECASE)
+_CULTURE = re.compile(r"\b(?:bottles?|bact\w*|cultures?|sterility|microbiolog\w*|flasche\w*)\b", re.IGNORECASE)
+"""An alarm is that of a freezer, unless a culture is spoken of."""
+
+
+def growth_in_words(facts: Mapping[str, Any]) -> list[Problem]:
+    """Return that the words of a decision which lets cells go on tell of growth, and what to do (rule 43)."""
+    texts = {name: facts.get(name) or "" for name in WORDS}
+    read = {name: text if name == "reason" else _RISK.sub(" ", text) for name, text in texts.items()}
+    read = {name: text if _CULTURE.search(text) else _ALARM.sub(" ", text) for name, text in read.items()}
+    return [
+        Problem(
+            f"This tells of growth: “{texts[name]}”. Put the product on hold instead. If growth was excluded, write "
+            "that: “growth excluded”.",
+            name,
+            rule=43,
+        )
+        for name, text in read.items()
+        if tells_of_growth(text)
+    ]
+
+
+def tells_of_danger(text: str) -> bool:
+    """Whether a comment on cells tells of germs, an infection, damage, a doubt whose they are, or says not to give."""
+    return tells_of_growth(text) or tells_of_damage(text) or tells_of_infection(text) or rules_out(text)
 
 
 def saved(decision: str | None) -> str:

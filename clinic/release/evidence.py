@@ -29,8 +29,9 @@ from clinic.release.corrections import waiting
 from clinic.release.kin import found_on, said_of_kin
 from clinic.release.recipients import came_after, recipients
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated
+from clinic.release.told_growth import corrected_findings, noted, told_or_corrected, untold
 from clinic.requests.models import Request
-from clinic.requests.objections import against_cells, in_words
+from clinic.requests.objections import against_cells, in_words, open_dangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,9 +80,9 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     family = relatives(records, product)
     for other in family:
         found |= {
-            r.id: _sibling(records, r, other, adverse=out_of_limit(r, product) or _in_doubt(r))
+            r.id: _sibling(records, r, other, adverse=_bad_for_kin(r, product) or r.unconfirmed is not None)
             for r in records.on(other, QCResult)
-            if _is_shared(r) and (out_of_limit(r, product) or r.amendments or r.notes_growth)
+            if _bad_for_kin(r, product) or (r.amendments and (_is_shared(r) or untold(r))) or r.notes_growth
         }
     events = [event for kind in accusing() for event in records.every(kind)]
     found |= _events(records, product, events) if events else {}
@@ -211,13 +212,6 @@ def _found_on_parent(move: Movement, parent: Product, *, in_time: bool) -> str:
     return f"{name}, from which it was made, {done} {when}{f' ({said})' if said else ''}."
 
 
-def _corrected_at(records: CourseRecords, result: QCResult) -> datetime | None:
-    """Return when what a result found was corrected last; a correction that is not known yet is none."""
-    until = records.known_at
-    when = [one.amended_at for one in result.critical_corrections()] if result.amendments else []
-    return max((one for one in when if until is None or one <= until), default=None)
-
-
 def _result(records: CourseRecords, result: QCResult, product: Product) -> Item:
     """Judge a result on a container or on what it was made of.
 
@@ -228,7 +222,10 @@ def _result(records: CourseRecords, result: QCResult, product: Product) -> Item:
     bad = counts and out_of_limit(result, product)
     adverse = f"{result.headline()}{_limit_words(result, product)}." if bad else unconfirmed(result)
     hash_ = f"{awaited}{result.content_hash}"
-    return Item(hash=hash_, name=result.headline(), adverse=adverse, corrected_at=_corrected_at(records, result))
+    corrected, act = told_or_corrected(result, records.known_at)
+    return Item(
+        hash=hash_, name=f"{result.headline()}{noted(result)}", adverse=adverse, corrected_at=corrected, act=act
+    )
 
 
 def limit_of(result: QCResult, product: Product) -> QCSpec | None:
@@ -262,10 +259,15 @@ def _is_shared(result: QCResult) -> bool:
     return test is not None and test.shared
 
 
-def beside(records: CourseRecords, product: Product) -> list[str]:
-    """Return what was found out of limits in one container of the same run or in what it was made of.
+def _bad_for_kin(result: QCResult, product: Product) -> bool:
+    return _is_shared(result) and out_of_limit(result, product)
 
-    Viability, count and the like are of one container: they refuse nothing of another, and are asked about (rule 40).
+
+def beside(records: CourseRecords, product: Product) -> list[str]:
+    """Return what a reason is asked for: findings out of limits in a container of the same run or in its ancestors.
+
+    Viability, count and the like are of one container: they refuse nothing of another (rule 40). Also what the words
+    beside a result tell of growth, in it or in its kin (rule 43).
     """
     near = [one for one in relatives(records, product) if one.run_id is not None and one.run_id == product.run_id]
     near += [one for one in ancestry(records, product) if one is not product and one not in near]
@@ -273,23 +275,37 @@ def beside(records: CourseRecords, product: Product) -> list[str]:
         f"{result.headline()} in {one.name} {one.division or ''}".strip()
         for one in near
         for result in records.on(one, QCResult)
-        if not _is_shared(result) and out_of_limit(result, one)
+        if not _is_shared(result) and out_of_limit(result, one) and not result.notes_growth
+    ] + [*told_in_words(records, product), *_commented(records, product)]
+
+
+def _commented(records: CourseRecords, product: Product) -> list[str]:
+    """Return the comments that tell of a danger in a container, its kin or its course, and wait for an answer."""
+    if not records.every(Request):
+        return []
+    family = [*ancestry(records, product), *relatives(records, product)]
+    near = {key for one in family for key in (one.id, one.run_id, one.harvest_id) if key}
+    return open_dangers(records, near | ({product.treatment_id} if product.treatment_id else set()))
+
+
+def told_in_words(records: CourseRecords, product: Product) -> list[str]:
+    """Return the results in a container and its kin beside which growth is told of, each with these words (rule 43)."""
+    return [
+        f"{result.headline()}{noted(result)} in {one.name} {one.division or ''}".strip()
+        for one in [product, *relatives(records, product)]
+        for result in records.on(one, QCResult)
+        if result.notes_growth
     ]
 
 
 def _sibling(records: CourseRecords, result: QCResult, other: Product, *, adverse: bool) -> Item:
     name = f"{other.name} {other.division or ''}".strip()
-    note = f" ({result.note})" if result.notes_growth else ""
-    where = f"{result.headline()}{note} in {name}, which shares cells with this product"
+    where = f"{result.headline()}{noted(result)} in {name}, which shares cells with this product"
     said = f"{where}." if adverse else ""
     if open_correction := unconfirmed(result):
         said = f"{name}, which shares cells with this product: {open_correction}"
     named = result.headline() if adverse else where
-    corrected, act = _corrected_at(records, result), "corrected"
-    if result.notes_growth:  # quality has read it, or reads it now
-        noted = [one.amended_at for one in result.amendments if "note" in one.changes]
-        act = act if noted or corrected else "recorded"
-        corrected = max([result.recorded_at, *noted, corrected or result.recorded_at])
+    corrected, act = told_or_corrected(result, records.known_at)
     return Item(hash=result.content_hash, name=named, adverse=said, corrected_at=corrected, act=act)
 
 
@@ -305,12 +321,10 @@ def shared_against(records: CourseRecords, product: Product) -> list[QCResult]:
         result
         for one in relatives(records, product)
         for result in records.on(one, QCResult)
-        if _is_shared(result) and (out_of_limit(result, product) or result.critical_corrections())
+        if _bad_for_kin(result, product)
+        or result.notes_growth
+        or (corrected_findings(result) and (_is_shared(result) or untold(result)))
     ]
-
-
-def _in_doubt(result: QCResult) -> bool:
-    return _is_shared(result) and result.unconfirmed is not None
 
 
 def basis(records: CourseRecords, product: Product) -> dict[str, str]:

@@ -60,6 +60,7 @@ _FIGURE = (
     ),
 )
 """Figures of nothing, and of days."""
+_FEWER = re.compile(_FIGURE[0][0].pattern, re.IGNORECASE)
 _PART = re.compile(r"[,;()\[\]\n/]|\.(?=\s|$)|\band\b")
 _CLAUSE = re.compile(
     r"[.;,:!()\n]+(?=\s|$)|;|\s[-–—]+\s"
@@ -90,7 +91,11 @@ _GROWTH = re.compile(
     |keime?n?|bakterien|pilze?n?|hefen?|schimmel\w*|erreger\w*|kokken|stäbchen|wachstum|(?:ge|be)wachsen|wuchs
     |trüb\w*|eintrübung|verkeim\w*|kontaminiert\w*|positiv|unsteril\w*|unsterile|afb|mrsa|malaria|tubercul\w*|parasites?
     |levures?|moisissures?|germes?|hongos?|levaduras?|lieviti|muff[ae]|bakterie|bacteri\w+
-    |infect(?:ed|ion)|infiziert\w*)\b""",
+    |infect(?:ed|ion)|infiziert\w*|budding|(?:pseudo)?hypha\w*|biofilm|signal+ed
+    |[1-9]\d*\s?(?:x\s?)?cfus?(?![ -]?(?:f|gm|e|c)\b)
+    |(?:identification|id)\ (?:was\ |is\ )?(?:sent|ongoing|pending|follows|to\ follow|requested|awaited)
+    |ct(?:\ value)?\s?[:=]?\s?[1-3]?\d(?:[.,]\d+)?(?!\s?(?:scan|%|ml))
+    )\b|(?<![\w+])\+{1,4}(?:ve\b|\s?(?:at|after|on|by|from|in)\s?(?:day\s?)?\d)|\bbottles?\b(?:\s\d+)?\W{1,3}\+{1,4}(?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ALLOWED = re.compile(
@@ -109,9 +114,34 @@ _NEGATED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _NOT_QUITE = re.compile(
-    r"\bnot\s+(?:sterile|excluded|ruled\s+out|only|negative|clear)|\bcannot\s+(?:be\s+)?(?:exclude\w*|rule\w*)",
-    re.IGNORECASE,
+    r"""\bnot\s+(?:sterile|excluded|ruled\s+out|only|negative|clear)|\bcannot\s+(?:be\s+)?(?:exclude\w*|rule\w*)
+    |\breported\s+(?:by\s+mistake|in\s+error|wrongly|erroneously|falsely|too\s+early|prematurely)
+    |\b(?:results?|reports?|findings?|outcomes?)\s+(?:(?:is|are|was|were|has|have|had|been|now)\s+)*
+    (?:withdrawn|retracted|revoked|recalled|wrong|false|invalid(?:ated)?|cancel+ed|not\s+(?:valid|right|reliable))\b
+    |\b(?:withdr[ae]w\w*|retract\w*|revok\w*|recall\w*)\s+(?:the|this|its|their)\s+(?:result|report|finding)""",
+    re.IGNORECASE | re.VERBOSE,
 )
+"""Denials that deny nothing, and a result that was taken back."""
+_OF_CELLS = re.compile(
+    r"""\b(?:positiv\w*|reactiv\w*|flag\w*|alarm\w*|gr[eo]wn?|grow(?:s|ing|th)|colon(?:y|ies)|signal+ed|ct)\b|\+{1,4}
+    |\b(?:(?:vector|virus|viral|lentivir\w*|retrovir\w*)\W+|multiplicity\ of\ )infect\w*
+    |\binfect\w*\W+(?:with|by)\W+(?:the\W+)?(?:vector|lentivir\w*|retrovir\w*|aav)\b
+    |\bcontaminat\w*\W+(?:(?:with|by|of|few|some|the)\W+)*(?:red|white|blood|rbcs?|wbcs?|erythro\w*|granulo\w*
+    |leu[ck]o\w*|platelets?|monocyt\w*|lympho\w*|neutrophil\w*|fibroblast\w*|[tb][ -]cells?|nk|cd\s?\d+\w*|dna
+    |plasmid\w*)
+    |\b(?:turbid|cloudy|hazy|opaque|opalescent)\W+(?:\w+\W+)?suspension
+    |\bsuspension\b[^.;,]{0,20}\b(?:turbid|cloudy|hazy|opaque|opalescent)\b|\b\w*(?:genesis|lysis|osis)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words that tell of germs beside a culture, and of the cells beside a test of these: “Oil Red O positive”."""
+_LABORATORY = re.compile(
+    r"""\b(?:bottles?|plates?|agar|broth|microbiolog\w*|sterility|aerobic|anaerobic|gram|swabs?|bact\w*|mycoplasm\w*
+    |(?<!cell\ )(?<!in\ )cultures?(?!\ (?:medium|media|flasks?|vessels?|supernatant|bags?|of\ )))\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Beside these words the others tell of germs, whatever the test is for."""
+_COLONIES = re.compile(r"\b(?:\d+\s?(?:x\s?)?)?(?:cfus?|colon(?:y|ies))\b", re.IGNORECASE)
+"""What a count of the colonies that cells form says of these."""
 _AWAITED = re.compile(
     r"""\b(?:pending|awaited|awaiting|preliminary|prelim|provisional|interim|outstanding|to\ follow|follows|in\ progress
     |ongoing|running|incubating|(?:being|still)\ (?:incubated|cultured|tested)|tb[acd]|to\ be\ (?:announced|confirmed
@@ -175,12 +205,20 @@ def _letters(part: str) -> str:
     return "".join(_LETTER.get(one, "?") for one in words if one)
 
 
-def tells_of_growth(note: str | None) -> bool:
-    """Whether a note says that something grew or was seen; what it denies, and what a control did, is not that."""
+@lru_cache(maxsize=4096)
+def tells_of_growth(note: str | None, *, of_cells: bool = False, colonies: bool = False) -> bool:
+    """Whether a note says that something grew or was seen; what it denies, and what a control did, is not that.
+
+    ``of_cells``: it stands beside a test of the cells, whose words of culture and marker are theirs. ``colonies``: so
+    are the colonies that are counted.
+    """
     text = _ABBREVIATED.sub(r"\1.", (note or "").replace("’", "'"))
+    text = _FEWER.sub(" nil ", _COLONIES.sub(" ", text) if colonies else text)
+    of_cells = of_cells and not _LABORATORY.search(text)
     return any(
         bool(not_quite) or (_tells(_NEGATED.sub(" ", _ALLOWED.sub(" ", one))) and not _DENIED_AFTER.fullmatch(one))
-        for one in (piece.strip(" .") for part in _CLAUSE.split(text) for piece in pieces(part))
+        for said in (piece.strip(" .") for part in _CLAUSE.split(text) for piece in pieces(part))
+        for one in [_OF_CELLS.sub(" ", said) if of_cells else said]
         if one
         for not_quite in [_NOT_QUITE.search(_ALLOWED.sub(" ", one))]
     )

@@ -31,6 +31,7 @@ def found_on(move: Movement) -> str:
     broken = move.intact is False or any(
         "intact" in one.changes and one.changes["intact"][0] is False for one in move.amendments
     )
+    broken = broken or move.noted_damage
     reason = ever_said(move, "reason") if broken or move.kind == "discarded" else ""
     return "" if of_one_container(reason) else reason
 

@@ -20,7 +20,7 @@ from clinic.products.models import Product
 from clinic.products.reasons import ever_said, of_one_container
 from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
-from clinic.release.decision_words import SIGNED_AS
+from clinic.release.decision_words import SIGNED_AS, growth_in_words
 from clinic.release.evidence import basis, before_the_end, beside, outdated
 from clinic.release.kin import SPEAKS, Speaker, against_by_kin
 from clinic.release.points import (
@@ -148,7 +148,7 @@ class Release(Record):
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.RELEASE) -> Signature:
         """Sign the decision: quality, for an exception the medical director and who requested it too (rules 45, 47).
 
-        Nobody who made or tested the product. The physician who was informed acknowledges it with a signature.
+        Nobody who made or tested the product signs a release. The physician who was informed acknowledges it.
         """
         acknowledges = by.id == self.told_id and by.id != self.requested_by_id
         if by.role not in {Role.QUALITY, Role.DIRECTOR} and by.id not in {self.requested_by_id, self.told_id}:
@@ -189,10 +189,10 @@ class Release(Record):
         return DECISIONS.get(self.decision or "", "Release")
 
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
-        if by.id != self.requested_by_id:
-            not_by(records, self.product, by)
         if not self.permits:
             return
+        if by.id != self.requested_by_id:
+            not_by(records, self.product, by)
         not_again(records, self.product, by, self.overturns(records))
         changed = self.outdated(records)
         if changed:
@@ -365,9 +365,11 @@ def decide(
     if session is None or (version is None and decision in RELEASING):
         raise RuleBroken("No protocol is assigned to this product yet. Assign it to a course first.")
     records = around(session, product)
-    not_by(records, product, by)
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in PERMITTING:
+        not_by(records, product, by)
+        if told := growth_in_words(facts):
+            raise RuleBroken(*told)
         may_be_decided(records, product, at)
         against = standing_no(records, product)
         not_again(records, product, by, against)
@@ -378,7 +380,7 @@ def decide(
             raise RuleBroken(Problem(said, "reason", rule=45))
         near = beside(records, product)
         if near and not facts.get("reason"):
-            said = f"Reason: required, because of {'; '.join(near)}, which shares cells with this product"
+            said = f"Reason: required, because of {'; '.join(near)}. These are the same cells, or share theirs"
             raise RuleBroken(Problem(said, "reason", rule=40))
         kin = against_by_kin(records, product)
         if kin and not facts.get("reason"):

@@ -11,7 +11,7 @@ from clinic.errors import Problem, RuleBroken
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
-from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
+from clinic.release.arithmetic import Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.carried import judged_results
 from clinic.release.evidence import findings, germs, limit_of, out_of_limit
 from clinic.release.kin import RUNNING, against_by_kin
@@ -187,7 +187,8 @@ def _too_few(records: CourseRecords, product: Product, at: datetime) -> list[Poi
 def _contradicting(records: CourseRecords, product: Product) -> list[Point]:
     """Return each result that contradicts the container's own amount, and nobody said why (rule 38)."""
     results = records.on(product, QCResult)
-    counts = [one for test in AMOUNTS for one in standing(results, test) if one.value is not None]
+    tests = [test.key for test in QC_TESTS.values() if test.counts is not None]
+    counts = [one for test in tests for one in standing(results, test) if one.value is not None]
     found = []
     for one in counts:
         if one.comparator != "=" or one.confirmed.get("value") or one.note or one.origin != "clinic":
@@ -237,9 +238,11 @@ def refusals(decision: str, points: list[Point], results: list[QCResult], *, col
             said = "A conditional release is possible only for results that the protocol allows to be pending."
             only = [] if points and not any(point.test for point in points if not point.may_wait) else [said]
             return [*(Problem(one, "decision", rule=44) for one in only), *hard]
-        gram = [reading for reading in standing(results, "gram_stain") if _no_organisms(reading)]
-        if any(point.test == "sterility" for point in points) and not gram:
-            said = "While the culture is pending, a Gram stain without organisms is needed."
+        rapid = [test for test in QC_TESTS.values() if test.stands_in]
+        seen = [reading for test in rapid for reading in standing(results, test.key) if _nothing_seen(reading)]
+        if any(point.test in CLEAN and QC_TESTS[point.test].final_after_days for point in points) and not seen:
+            needed = " or ".join(f"{test.label}: {(test.outcomes or {})[test.clean or '']}" for test in rapid)
+            said = f"While the culture is pending, a rapid test is needed ({needed})."
             return [Problem(said, "decision", rule=44)]
     return _no_exception(points) if decision == "exceptional" else []
 
@@ -252,8 +255,8 @@ def _no_exception(points: list[Point]) -> list[Problem]:
     return never + [_against(point) for point in points if point.unset]
 
 
-def _no_organisms(reading: QCResult) -> bool:
-    return reading.outcome == CLEAN["gram_stain"] and not contaminated(reading)
+def _nothing_seen(reading: QCResult) -> bool:
+    return reading.outcome == CLEAN[reading.test or ""] and not contaminated(reading)
 
 
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:

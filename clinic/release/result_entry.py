@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from clinic.protocols.content import QCSpec
 
 PENDING = {"yes": "Still pending"}
+WORDS = ("finding", "method")
+"""Texts of a row; what they tell of growth is asked about as an unusual value is (rule 43)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ class Worksheet(RecordForm):
             facts = {
                 "test": test, "value": value, "outcome": outcome, "pending": pending, "finding": said["finding"],
                 "method": said["method"], "comparator": said.get("comparator") or "=",
-                "confirmed": {"value": why} if why else {},
+                "confirmed": {name: why for name in ("value", *WORDS) if why and (name == "value" or said[name])},
             }  # fmt: skip
             found.append((test, facts))
         if halves:

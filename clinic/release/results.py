@@ -14,21 +14,21 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from clinic import wording
 from clinic.clock import is_later
 from clinic.errors import Problem, Question, RuleBroken
-from clinic.fields import Range, field, plain
+from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, labels
 from clinic.protocols.content import QCSpec, with_unit
 from clinic.records import Meaning, Record
-from clinic.release.germ_words import names_something, not_known_yet, tells_of_growth
+from clinic.release.germ_words import names_something, not_known_yet
 from clinic.release.sample_times import out_of_time
+from clinic.release.told_growth import asked_about, contradicts, growth_told, waiting_for_a_second
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
-    from clinic.protocols.qc_tests import QCTest
     from clinic.records import Amendment, Signature
 
 
@@ -81,10 +81,6 @@ def judge(comparator: str, value: Decimal, limit: Range) -> bool:
     return limit.low is None or value > limit.low or (value == limit.low and (comparator == ">" or not limit.above))
 
 
-CRITICAL_TIMES = frozenset({"performed_at", "sampled_at"})
-"""The times of a culture decide when it is final, so a second person confirms their correction too (rule 44)."""
-
-
 class QCResult(Record):
     """One reading of one test on one product."""
 
@@ -135,18 +131,21 @@ class QCResult(Record):
             found.append(Problem(said, "value"))
         if is_later(self, "sampled_at", self, "performed_at", self.zone):
             found.append(Problem(f"{test.label}: the sample was taken after the result was read.", "sampled_at"))
-        found += _contradicts(self, test) + out_of_time(self, test.label)
+        found += contradicts(self, test) + out_of_time(self, test.label)
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
             said = f"{test.label}: enter when the sample was taken; its {test.final_after_days} days count from then."
             found.append(Problem(said, "sampled_at"))
         return found
 
     def questions(self) -> list[Question]:
-        """Also rule 39: a figure that is possible, but whose unit was probably mistaken; rule 43: a note of growth."""
+        """Also rule 39: a figure that is possible, but whose unit was probably mistaken; rule 43: words of growth."""
         test = QC_TESTS.get(self.test or "")
-        if test is not None and self.notes_growth:
-            said = f"{test.label} is {self.words}, and the note tells of growth: “{self.note}”. Is this right?"
-            return [Question("note", said, "Choose the other outcome, or give the reason.", rule=43)]
+        if test is not None and (name := asked_about(self)):
+            text, what = getattr(self, name), fields_of(type(self))[name].label.lower()
+            said = f"{test.label} is {self.words}, and the {what} tells of growth: “{text}”. Is this right?"
+            how = "Choose the other outcome, or give" if self.nothing_found else "Give"
+            more = f"{how} the reason. Quality then decides on all containers that share the cells."
+            return [Question(name, said, more, rule=43)]
         if test is None or test.expected is None or self.value is None or self.value in test.expected:
             return []
         said = f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right?"
@@ -197,9 +196,9 @@ class QCResult(Record):
         return self.nothing_found and names_something(self.finding)
 
     @property
-    def notes_growth(self) -> bool:
-        """Whether its note tells of growth although its outcome is clean or pending: quality reads it (rule 43)."""
-        return self.nothing_found and tells_of_growth(self.note)
+    def notes_growth(self) -> str:
+        """The words beside it that tell of growth although its result does not: quality reads them; "" (rule 43)."""
+        return growth_told(self)
 
     @property
     def still_awaited(self) -> bool:
@@ -222,16 +221,8 @@ class QCResult(Record):
         return read is not None and read < final
 
     def critical_corrections(self) -> list[Amendment]:
-        """Return the corrections of what was found, where it can decide on a release (rules 40 to 43)."""
-        test = QC_TESTS.get(self.test or "")
-        if test is None or not (test.rule or test.shared or test.usual) or self.origin != "clinic":
-            return []
-        found = {"value", "outcome", "comparator"} | (CRITICAL_TIMES if test.final_after_days else set())
-        return [
-            one
-            for one in self.amendments
-            if one.corrects(frozenset(found)) or (self.nothing_found and _unnames(one, test))
-        ]
+        """Return the corrections that a second person confirms, see `waiting_for_a_second`."""
+        return waiting_for_a_second(self)
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign; a physician acknowledges what came to light after the container was given."""
@@ -295,28 +286,6 @@ def contaminated(result: QCResult) -> bool:
     """Whether a result found germs: not the one good outcome, or a finding that names some beside it (rule 43)."""
     good = CLEAN.get(result.test or "")
     return good is not None and (result.outcome not in {None, good} or result.names_germs)
-
-
-def _contradicts(result: QCResult, test: QCTest) -> list[str]:
-    """Return that a finding names something, and the outcome says that there is nothing, or not yet (rule 43)."""
-    outcomes = test.outcomes or {}
-    if result.still_awaited and not tells_of_growth(result.finding):
-        said = f"{test.label}: Outcome says {outcomes[result.outcome or ''].lower()}, and Finding says that it is not"
-        more = f"known yet (“{result.finding}”). Tick “Result still pending”, or correct the finding."
-        return [Problem(f"{said} {more}", "finding", rule=44 if test.final_after_days else 43)]
-    if not result.names_germs:
-        return []
-    says = "Outcome is still pending" if result.pending else f"Outcome says {outcomes[result.outcome or ''].lower()}"
-    bad = " or ".join(said.lower() for key, said in outcomes.items() if key != test.nothing_found)
-    said = f"{test.label}: {says}, and Finding names “{result.finding}”. Choose {bad}, or clear the"
-    more = "finding or write “no growth” alone. Other remarks: save the result, press Amend on it, and fill in Note."
-    return [Problem(f"{said} {more}", "finding", rule=43)]
-
-
-def _unnames(one: Amendment, test: QCTest | None) -> bool:
-    """Whether a correction took away a finding that named something, of a test for what must not be there."""
-    before = one.changes["finding"][0] if test is not None and "finding" in one.changes else None
-    return bool(before) and names_something(str(before))
 
 
 def standing(results: Iterable[QCResult], test: str) -> list[QCResult]:

@@ -19,6 +19,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
 from clinic.release.after_giving import bad_in_given, corrected_in_given, corrected_in_words, in_words, since_given
+from clinic.release.decision_words import tells_of_danger
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.kin_given import kin_in_given, kin_in_words, said_since_given
@@ -27,6 +28,7 @@ from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, Point, points_of, to_decide
 from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unacknowledged, unanswered
 from clinic.release.results import QCResult, standing
+from clinic.requests.models import TELLS_OF_DANGER
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -262,6 +264,9 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     """Return that quality decides on a product that something holds which no decision has taken into account."""
     waits = {said.because for donor in donors(records, product) for said in doubted_donor(records, donor)}
     reasons = [said for said in held_because(records, product, at) if said not in waits]
+    last = standing_decision(records, product)
+    if last is not None and last.decision == "hold" and last.recorded_by.role not in LOGS:
+        reasons.insert(0, f"{last.done_by}: {last.reason}")
     if not reasons:
         return []
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
@@ -383,6 +388,7 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
     return [*found, Mark(since=clock.day(min(begun), zone), until=until, state=State.NOW, said=said)]
 
 
+TELLS_OF_DANGER.append(tells_of_danger)
 Patient.warned_by += [
     (bad_in_given, in_words), (corrected_in_given, corrected_in_words), (kin_in_given, kin_in_words),
 ]  # fmt: skip

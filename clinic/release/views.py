@@ -11,15 +11,16 @@ from clinic.access import CLINICAL, Role, allow
 from clinic.course_records import around, of_course
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, zone
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.release import decision_words, signing
 from clinic.release.carried import judged_results
-from clinic.release.decision_form import decision_form, settled
+from clinic.release.decision_form import HoldForm, decision_form, settled
 from clinic.release.decision_rows import decision_rows
+from clinic.release.evidence import told_in_words
 from clinic.release.models import Release, decide
 from clinic.release.points import PERMITTING, RELEASING, points_of, to_decide, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 bp = Blueprint("release", __name__, template_folder="templates")
 
 TESTS = frozenset({Role.TECHNOLOGIST})
+HOLDS = frozenset({Role.NURSE, Role.PHYSICIAN, Role.TECHNOLOGIST, Role.QUALITY, Role.DIRECTOR})
+"""Who puts a container on hold: whoever of the clinical staff sees a danger says so at once."""
 
 
 RESULTS = record_pages.register_pages(
@@ -208,6 +211,24 @@ def decide_on(product_id: str) -> Answer:
     return render_template("release/release.html", **_bench(product, form)), 422
 
 
+@bp.route("/products/<product_id>/hold", methods=["GET", "POST"])
+@allow(HOLDS)
+def hold(product_id: str) -> Answer:
+    """Put a product on hold with a reason: it counts as soon as it is written, whoever says it (rule 50)."""
+    product, form = get_or_404(Product, product_id), form_of(HoldForm)
+    back = url_for("products.show", product_id=product.id)
+    if form.validate_on_submit():
+        with refusals_to(form, "reason"):
+            said = {"decision": "hold", "reason": form["reason"].data}
+            db.session.add(decide(product, product.judged_under, by=me(), at=clock.now(), **said))
+            return commit_and_redirect(back, decision_words.HELD)
+    name = f"{product.name} {product.division or ''}".strip()
+    return form_page(
+        form, heading=f"Put on hold: {name}", lede=lede(product), save_label="Put on hold", save_icon="hand-stop",
+        back_url=back, patient=patient_banner(product), after=decision_words.HOLDING,
+    )  # fmt: skip
+
+
 def _admit(product: Product, decision: str, at: Any) -> None:
     """Raise where the gate of a release is closed; to hold or to reject nothing has to come first."""
     if decision not in PERMITTING:
@@ -231,7 +252,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
     found, points = records.on(product, QCResult), points_of(records, product, at)
     gate, bad, over = before(records, product, at), to_decide(points), only_no(records, product, at)
     missing = gate + [signing.blocked_by(product, point, user.role) for point in points if point not in bad]
-    had_a_hand = user.is_among(hands_on(records, product))
+    had_a_hand, told = user.is_among(hands_on(records, product)), told_in_words(records, product)
     form.offer_possible(gate + over, points, found, acceptable=not over and stops_processing(records, product, at))
     return {
         "record": product,
@@ -243,12 +264,13 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons([] if over else missing),
-        "against": over + [point.sentence for point in bad if point.sentence not in over],
+        "against": [*over, *(point.sentence for point in bad if point.sentence not in over), *told],
         "only_no": bool(over) or any(point.never for point in bad),
         "of_kin": not over and all(point.of_kin for point in bad),
         "settled": settled(records, product, at) and not form.is_submitted(),
         "may_decide": user.role in RELEASE.logs and not had_a_hand,
         "had_a_hand": had_a_hand,
+        "may_hold": user.role in HOLDS and not (user.role in RELEASE.logs and not had_a_hand),
         "decisions": decision_rows(records, product, zone(), clock.now()),
         "role": user.role.value,
         "back_url": url_for("products.show", product_id=product.id),

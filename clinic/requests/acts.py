@@ -10,7 +10,7 @@ from clinic.access import Role
 from clinic.accounts.models import User
 from clinic.notices import notify
 from clinic.requests import people
-from clinic.requests.models import KINDS, OBJECTION, SIGNED, Comment, Request
+from clinic.requests.models import DANGER, KINDS, OBJECTION, SIGNED, Comment, Request
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,10 +61,15 @@ def withdraw(session: Session, request: Request, *, by: User, at: datetime, reas
     notify(session, people.asked(session, request), by=by, at=at, text=said, about=request)
 
 
-def comment(session: Session, record: Entry, *, by: User, at: datetime, text: str) -> Comment:
-    """Write a comment on a record, and tell who did the record."""
-    made = Comment.write(record, by=by, at=at, text=text, **people.about(record))
+def comment(session: Session, record: Entry, *, by: User, at: datetime, **facts: Any) -> Comment:
+    """Write a comment on a record, and tell who did the record; what tells of a danger asks quality for an answer.
+
+    ``facts``: text, and in ``confirmed`` why a danger is no reason for a hold.
+    """
+    made = Comment.write(record, by=by, at=at, **facts, **people.about(record))
     session.add(made)
+    if made.tells_of_danger:
+        ask(session, record, of=Role.QUALITY, by=by, at=at, kind=DANGER, text=made.text)
     did = getattr(record, "performed_by", None)
     said = f"{by.printed_name} wrote a comment on {made.about}{people.of_patient(record)}"
     notify(session, [did] if did is not None else [], by=by, at=at, text=said, about=made)

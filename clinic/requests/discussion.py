@@ -15,7 +15,7 @@ from clinic.extensions import db
 from clinic.pages import me, staff_choices, zone
 from clinic.patients.models import Patient
 from clinic.records import Signature
-from clinic.requests.models import DECIDERS, KINDS, OBJECTION, Comment, Request
+from clinic.requests.models import ANSWERERS, DANGER, DECIDERS, KINDS, OBJECTION, Comment, Request
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -42,9 +42,17 @@ def of_record(record: Entry) -> dict[str, Any]:
             "comments": [_comment(one, people, place) for one in said],
             "ask_url": url_for("requests.ask", record_id=record.id) if me().role in WRITERS else None,
             "comment_url": url_for("requests.comment", record_id=record.id) if me().role in WRITERS else None,
+            "hold_url": hold_url(record),
         },
         "reviews": _reviews(session, record, [one.id for one in asked if one.answered_at is not None], place),
     }
+
+
+def hold_url(record: Entry) -> str | None:
+    """Return where a product is put on hold, by whoever may; None of another record."""
+    if record.__tablename__ != "product" or not may(me().role, "release.hold"):
+        return None
+    return url_for("release.hold", product_id=record.id)
 
 
 def _reviews(session: Session, record: Entry, ids: list[str], place: str) -> list[tuple[str, str, str]]:
@@ -131,7 +139,8 @@ def waiting(session: Session, user: User) -> tuple[list[dict[str, Any]], int]:
 
 def _decides(user: User) -> Any:
     """Return the condition that finds the objections on which a person may decide."""
-    return Request.kind == OBJECTION if user.role in DECIDERS else false()
+    kinds = [kind for kind, roles in ((OBJECTION, DECIDERS), (DANGER, ANSWERERS)) if user.role in roles]
+    return Request.kind.in_(kinds) if kinds else false()
 
 
 def _person(patient: Patient | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from clinic.fields import LONG_TEXT
 from clinic.form_fields import PasswordField, SelectField, StringField, TextAreaField
 from clinic.forms import RecordForm, form_for
-from clinic.requests.models import ANSWERS, DECISIONS, OBJECTION, SIGNED, Comment, Request
+from clinic.requests.models import ANSWERS, DANGER, DECISIONS, OBJECTION, SIGNED, Comment, Request
 
 
 class RequestForm(form_for(Request, only=("kind", "text", "due_on"))):
@@ -26,7 +26,11 @@ class AnswerForm(RecordForm):
     def plan(self, kind: str) -> None:
         """Ask for the password where the answer is a signature; of an objection for a decision in words."""
         about: Any = self["answer"]
-        if kind == OBJECTION:
+        if kind == DANGER:
+            self.offer("answer", [("answered", ANSWERS["answered"])])
+            about.hint = "If the cells must not be given, put the product on hold first. Your answer ends the warning"
+            del self.password
+        elif kind == OBJECTION:
             self.offer("answer", DECISIONS.items())
             about.hint = "If it is right, its stop ends. If it is wrong, what rests on it stays stopped"
         elif kind in SIGNED:

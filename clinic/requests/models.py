@@ -10,29 +10,38 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic import wording
 from clinic.access import WRITERS, Role
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.identifiers import LENGTH
 from clinic.model import reference
 from clinic.records import Entry, Meaning, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from clinic.accounts.models import User
     from clinic.records import Signature
 
 OBJECTION = "objection"
 """The kind of request by which quality decides on a signed disagreement."""
+DANGER = "danger"
+"""The kind of request by which quality or a physician answers a comment that tells of a danger."""
 KINDS = {
     "review": "Review", "second_check": "Second check", "opinion": "Opinion", OBJECTION: "Decision on an objection",
+    DANGER: "Answer to a comment",
 }  # fmt: skip
+ABOUT_CELLS = frozenset({"product", "processing_run", "harvest", "qc_result", "movement", "treatment", "release"})
+"""Tables of the records on which a comment may tell of a danger in some cells."""
+TELLS_OF_DANGER: list[Callable[[str], bool]] = []
+"""Readers of a comment on cells: the rooms that know what germs, damage and a “no” are called add theirs."""
 SIGNED = {"review": Meaning.REVIEW, "second_check": Meaning.VERIFICATION, OBJECTION: Meaning.APPROVAL}
 """Kinds whose answer is a signature, and what it says."""
 ANSWERS = {"agree": "Agrees", "disagree": "Disagrees", "answered": "Answered"}
 DECISIONS = {"agree": "The record is right", "disagree": "The record is wrong"}
 """What quality answers to an objection: with the first its stop ends, with the second it stays."""
 DECIDERS = frozenset({Role.QUALITY, Role.DIRECTOR})
+ANSWERERS = DECIDERS | {Role.PHYSICIAN}
+"""Who answers a comment that tells of a danger."""
 STRIKERS = frozenset({Role.QUALITY, Role.DIRECTOR})
 """Who may strike the comment of somebody else."""
 PERSONAL_NUMBER = "staff_number"
@@ -135,14 +144,16 @@ class Request(Record):
         """Whether a person is the one asked, or of the role that is asked."""
         if self.asked_of is not None:
             return same_human(self.asked_of, user)
-        return self.asked_role == user.role.value or (self.kind == OBJECTION and user.role in DECIDERS)
+        deciders = {OBJECTION: DECIDERS, DANGER: ANSWERERS}.get(self.kind, frozenset())
+        return self.asked_role == user.role.value or user.role in deciders
 
     @classmethod
     def decisive(cls) -> Any:
-        """Return the condition that finds the signed disagreements and what quality decided on them."""
-        return and_(
+        """Return the condition that finds the signed disagreements, what quality decided on them, and open dangers."""
+        signed = and_(
             cls.answered_at.is_not(None), or_(cls.kind == OBJECTION, cls.answer == "disagree"), cls.kind.in_(SIGNED)
         )
+        return or_(signed, and_(cls.kind == DANGER, cls.answered_at.is_(None), cls.withdrawn_at.is_(None)))
 
     @property
     def answer_words(self) -> str:
@@ -160,6 +171,8 @@ class Request(Record):
             raise RuleBroken(f"This is asked of {self.whom}. Nobody else answers it.")
         if self.kind == "second_check" and any(same_human(by, one) for one in hands_on(record)):
             raise RuleBroken("You did this record. The second check must be by another person.", rule=2)
+        if self.kind == DANGER and self.performed_by is not None and same_human(by, self.performed_by):
+            raise RuleBroken("You wrote the comment. Another member of quality staff or a physician answers it.")
         if self.kind == OBJECTION and any(same_human(by, one) for one in hands_on(record)):
             raise RuleBroken("You did this record. Another member of quality staff or the director decides.", rule=45)
         if self.kind == OBJECTION and any(same_human(by, one) for one in self._objectors()):
@@ -182,8 +195,10 @@ class Request(Record):
     def withdraw(self, *, by: User, at: datetime, reason: str) -> None:
         """Take the request back, by who asked, with a reason; it stays readable."""
         self._must_be_open()
-        if self.kind == OBJECTION:
-            raise RuleBroken("An objection is not withdrawn. Quality staff or the director decides on it.")
+        if self.kind in {OBJECTION, DANGER}:
+            raise RuleBroken(
+                "This is not withdrawn. Quality staff, the director or, of a comment, a physician answers it."
+            )
         if self.performed_by is None or not same_human(self.performed_by, by):
             raise RuleBroken("A request is withdrawn by the person who asked.")
         self.withdrawn_by, self.withdrawn_by_id, self.withdrawn_at = by, by.id, at
@@ -268,6 +283,21 @@ class Comment(Record):
             by=by, at=at, performed_by=by, performed_at=at, record=record.__tablename__, record_id=record.id,
             site_id=record.site_id, **facts,
         )  # fmt: skip
+
+    def questions(self) -> list[Question]:
+        """Also: a comment on cells that tells of a danger stops nothing, see `TELLS_OF_DANGER`."""
+        if not self.tells_of_danger:
+            return super().questions()
+        said = (
+            "Is this a reason to hold the cells? A comment stops nothing: use “Put on hold” on the page of the product."
+        )
+        more = "If not, give the reason. The comment is shown at the bedside until quality or a physician answers it."
+        return [*super().questions(), Question("text", said, more, rule=50)]
+
+    @property
+    def tells_of_danger(self) -> bool:
+        """Whether it tells of germs, damage or a “no” to cells."""
+        return self.record in ABOUT_CELLS and any(tells(self.text or "") for tells in TELLS_OF_DANGER)
 
     def may_be_struck_by(self, user: User) -> bool:
         """Whether a person may strike it: who wrote it, quality staff, the medical director."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic.access import Role
 from clinic.record_kinds import keys_to, table_of
 from clinic.record_pool import once
-from clinic.requests.models import Request, undecided
+from clinic.requests.models import DANGER, Request, undecided
 from clinic.steps import Blocked
 
 if TYPE_CHECKING:
@@ -52,6 +52,19 @@ def against_cells(records: CourseRecords, own: Collection[str], near: Collection
     containers that share cells with them, whose administrations put the others in doubt.
     """
     return [one for one, row in objections(records) if _of_cells(row, own, near)]
+
+
+def open_dangers(records: CourseRecords, near: Collection[str]) -> list[str]:
+    """Return the comments that tell of a danger in some cells, or of their course, and that nobody has answered.
+
+    ``near``: the ids of the containers with those that share their cells, and of their runs, harvests and course.
+    """
+    said = [(one, records.get(one.record_id)) for one in records.every(Request) if one.kind == DANGER and one.open]
+    return [
+        f"Comment on {one.about}: “{one.text}”. Quality or a physician has not answered it yet"
+        for one, row in said
+        if row is not None and (row.id in near or any(getattr(row, name) in near for name in _keys(row, "product")))
+    ]
 
 
 def _of_cells(row: Any, own: Collection[str], near: Collection[str]) -> bool:

@@ -10,7 +10,7 @@ from clinic.access import WRITERS, Role
 from clinic.accounts.models import User
 from clinic.errors import Problem, RuleBroken
 from clinic.patients.banner import patient_of
-from clinic.requests.models import KINDS, OBJECTION, Request, undecided
+from clinic.requests.models import DANGER, KINDS, OBJECTION, Request, undecided
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -32,7 +32,7 @@ def choices(session: Session, asker: User) -> list[tuple[str, str]]:
 def kinds(session: Session, record: Entry) -> list[tuple[str, str]]:
     """Return what may be asked about a record: a decision on an objection only where one is open."""
     said = session.scalars(select(Request).where(Request.record_id == record.id, Request.decisive())).all()
-    return [(kind, label) for kind, label in KINDS.items() if kind != OBJECTION or undecided(said)]
+    return [(kind, label) for kind, label in KINDS.items() if kind != DANGER and (kind != OBJECTION or undecided(said))]
 
 
 def chosen(session: Session, value: str) -> User | Role:

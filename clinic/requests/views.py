@@ -142,6 +142,12 @@ def withdraw(request_id: str) -> Answer:
     )  # fmt: skip
 
 
+COMMENTING = (
+    "A comment stops nothing. To keep cells from being given, use “Put on hold” on the page of the product. A comment "
+    "is not edited. It can be struck with a reason and stays readable."
+)
+
+
 @bp.get("/records/<record_id>/comments")
 @allow(CLINICAL)
 def of_record(record_id: str) -> str:
@@ -161,12 +167,12 @@ def comment(record_id: str) -> Answer:
     form = form_of(CommentForm)
     if form.validate_on_submit():
         with refusals_to(form, "text"):
-            acts.comment(db.session(), record, by=me(), at=clock.now(), text=form["text"].data)
+            acts.comment(db.session(), record, by=me(), at=clock.now(), **form.facts())
             return commit_and_redirect(url_for("requests.of_record", record_id=record.id), "Comment saved.")
     return form_page(
         form, heading="Write a comment", lede=people.named(record), save_label="Save the comment",
         back_url=place.show(record), patient=place.patient(record),
-        after="A comment is not edited. It can be struck with a reason and stays readable.",
+        after=COMMENTING,
     )  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from clinic.followup.models import OutcomeScore
 from clinic.model import Model
 from clinic.products.models import Product
 from clinic.protocols.catalogues import DOSE_MEASURES, INSTRUMENTS, QC_TESTS
-from clinic.protocols.qc_tests import FEW
 from tests.exchange.test_import_given import facts_of
 from tests.exchange.test_import_refuses import ago, take, ward
 from tests.exchange.test_increments import ONE, known, more, score
@@ -23,7 +22,7 @@ FRACTION = Decimal("0.95")
 
 
 def test_every_percentage_that_is_declared_asks_about_a_fraction():
-    expected = {f"qc.{key}": one.expected for key, one in QC_TESTS.items() if one.unit == "%" and key not in FEW}
+    expected = {f"qc.{key}": one.expected for key, one in QC_TESTS.items() if one.unit == "%" and not one.few}
     expected |= {f"score.{key}": one.expected for key, one in INSTRUMENTS.items() if one.unit == "%"}
     for mapper in Model.registry.mappers:
         facts = fields_of(mapper.class_) if hasattr(mapper.class_, "__table__") else {}

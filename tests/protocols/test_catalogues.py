@@ -273,10 +273,11 @@ def test_published_outcomes_can_be_written_down(key: str, figures: str) -> None:
     assert [score_fault(INSTRUMENTS[key], D(figure)) for figure in figures.split()] == [None] * len(figures.split())
 
 
-@pytest.mark.parametrize("missing", ["in_doses", "rule", "shared", "usual"])
+@pytest.mark.parametrize("missing", ["in_doses", "rule", "shared", "usual", "tested_anew_after_opening"])
 def test_a_test_that_does_not_say_its_place_and_its_rule_is_refused(missing: str) -> None:
     says: dict[str, Any] = {
         "key": "lactate", "label": "Lactate", "in_doses": False, "rule": None, "shared": False, "usual": None,
+        "tested_anew_after_opening": True,
     }  # fmt: skip
     del says[missing]
     with pytest.raises(TypeError, match=missing):
@@ -287,7 +288,7 @@ def test_a_test_that_does_not_say_its_place_and_its_rule_is_refused(missing: str
 def test_a_test_with_outcomes_says_which_one_is_clean() -> None:
     says: dict[str, Any] = {
         "key": "yeast", "label": "Yeast", "in_doses": False, "rule": 43, "outcomes": {"no": "No"}, "shared": True,
-        "usual": "no",
+        "usual": "no", "tested_anew_after_opening": True,
     }  # fmt: skip
     with pytest.raises(TypeError, match="yeast: say which outcome is clean"):
         QCTest(**says)
@@ -299,6 +300,27 @@ def test_a_test_with_outcomes_says_which_one_is_clean() -> None:
     with pytest.raises(TypeError, match="yes is not one of its outcomes"):
         QCTest(**(says | {"usual": "yes"}), clean="no")
     assert CLEAN == {"gram_stain": "no_organisms", "sterility": "no_growth", "mycoplasma": "negative"}
+
+
+def test_each_line_says_what_is_tested_anew_after_an_open_step() -> None:
+    anew = {key for key, test in QC_TESTS.items() if test.shared and test.tested_anew_after_opening}
+    assert anew == {"sterility", "gram_stain", "endotoxin"}
+    with pytest.raises(TypeError, match="one container alone is tested anew"):
+        QCTest(
+            key="lactate", label="Lactate", in_doses=False, rule=None, shared=False, usual=None,
+            tested_anew_after_opening=False,
+        )  # fmt: skip
+
+
+def test_each_line_says_what_it_counts() -> None:
+    counts = {key: test.counts for key, test in QC_TESTS.items() if test.counts is not None}
+    assert {key: (one.what, one.per) for key, one in counts.items()} == {
+        "tnc": ("tnc", ""), "tnc_dose_8": ("tnc", "kg"), "tnc_dose_7": ("tnc", "kg"), "cd34_count": ("cd34", ""),
+        "cd34_concentration": ("cd34", "mL"), "cd34_dose": ("cd34", "kg"),
+        "particle_concentration": ("particles", "mL"),
+    }  # fmt: skip
+    powers = dict(zip("⁶⁷⁸⁹", (6, 7, 8, 9), strict=True))
+    assert all(one.each == 10 ** powers[QC_TESTS[key].unit[3]] for key, one in counts.items())
 
 
 def test_what_the_laboratory_counts_for_a_dose_is_a_count_or_nothing() -> None:

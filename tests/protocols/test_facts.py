@@ -189,7 +189,7 @@ def test_a_test_added_to_the_catalogue_is_on_the_form_on_the_doses_line_and_brea
 ) -> None:
     added = QCTest(
         key="cd271", label="CD271", unit="%", possible=between(0, 100), in_doses=True, rule=IDENTITY, shared=True,
-        usual=None,
+        usual=None, tested_anew_after_opening=False,
     )  # fmt: skip
     request.addfinalizer(lambda: QC_TESTS.add(()))
     QC_TESTS.add([added])

@@ -214,7 +214,7 @@ def test_a_comment_is_shown_on_the_record_and_the_timeline_and_is_never_edited(w
 
 
 def test_a_comment_is_struck_with_a_reason_by_its_writer_or_quality_and_stays_readable(ward, team, harvest):
-    ward.fill("technologist", f"/records/{harvest.id}/comments/new", text="Wrong bag.")
+    ward.fill("technologist", f"/records/{harvest.id}/comments/new", text="Wrong bag.", sure="the ward asked")
     url = f"/comments/{last(ward, Comment).id}/strike"
     assert ward.fill("nurse", url, reason="I do not like it").status_code == 422
     ward.said_no("by the person who wrote it")
