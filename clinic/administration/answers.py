@@ -32,7 +32,7 @@ def _spoken(word: str) -> bool:
 
 
 _COMPARED = "Compare the allergy with the bag: "
-_VITAL = {"Oxygen saturation", "Temperature", "Systolic pressure"}
+_VITAL = {"Oxygen saturation", "Temperature", "Systolic pressure", "Diastolic pressure", "Pulse", "Breathing"}
 
 
 def question(check: str, left: str) -> str:
