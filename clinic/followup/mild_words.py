@@ -54,7 +54,7 @@ morning night walk walking stairs exercise meal eating lunch breakfast dinner dr
 left right both upper lower reaction reactions area around
 """)
 _DONE = _words("""
-paused pause stopped slowed slower rate halved reduced interrupted observation watched monitored cooled compress
+paused pause stopped lowered half resumed continued slowed slower rate halved reduced interrupted observation watched monitored cooled compress
 compresses blanket blankets reassured reassurance rest rested water drink paracetamol acetaminophen ibuprofen
 clemastine cetirizine levocetirizine loratadine desloratadine diphenhydramine dimetindene antihistamine ondansetron
 metoclopramide granisetron oral orally iv po tablet tablets physician doctor informed agreed
@@ -79,7 +79,7 @@ _FIGURES = re.compile(
     |\b\d{1,2}\ ?(?:min(?:ute)?s?|seconds?|sec|hours?|h)\b
     |\b[1-9](?:[.,]\d)?\ ?(?:cm|mm)\b
     |\b(?:[0-3]\ ?/\ ?10)(?!\d)|\bgrade\ 1\b|\b[1-3]\ ?(?:x|times)\b
-    |\b\d{1,4}(?:[.,]\d{1,2})?\ ?(?:mg|ml)\b""",
+    |\b\d{1,4}(?:[.,]\d{1,2})?\ ?(?:mg|ml(?:\ ?/\ ?h)?)\b|\b[12](?:[.,]5)?\ ?g\b""",
     re.VERBOSE,
 )
 """Figures that are harmless: of vital signs in the usual range, times, sizes, doses of a drug that is named."""

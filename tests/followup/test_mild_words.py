@@ -16,7 +16,7 @@ MILD = (
     "Itching, BP 128/76, SpO2 97 %, pulse 88", "SpO₂ 98 %, slight nausea", "Nausea at 10:45, resolved after 5 min",
     "Hives on the forearm, 2 cm; clemastine 2 mg", "Garlic taste in the mouth", "Cough after walk", "Itching; paused",
     "Chills; blanket, paracetamol 500 mg", "Hematoma at the puncture site", "Swelling of the knee", "Urticaria",
-    "No fever, no rash. Mild headache", "Headache (2/10)",
+    "Chills; paracetamol 1 g, rate lowered to 50 mL/h", "No fever, no rash. Mild headache", "Headache (2/10)",
 )  # fmt: skip
 NOT_MILD = (
     "Itching; BP 70/P, 170 bpm, labored breathing, grey", "Itching. Temp 40.8, systolic in the sixties",
