@@ -299,6 +299,8 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
         fix: dict[str, Any] = {"fix": ("treatments.order", {"treatment_id": course.id}), "fix_label": "Open the order"}
         verdict.fault("Site and side", 26, " ".join(missing), "not ordered", "", who=(Role.PHYSICIAN,), **fix)
         return
+    if course.other_side:
+        verdict.warn("Side of the diagnosis", 26, course.diagnosis or "", words_of(course.body_site, course.side))
     if bedside.body_site is None:
         return
     fault = misplaced(course, key, bedside.body_site, bedside.side, route_too=False)
