@@ -32,7 +32,16 @@ def _spoken(word: str) -> bool:
 
 
 _COMPARED = "Compare the allergy with the bag: "
-_VITAL = {"Oxygen saturation", "Temperature", "Systolic pressure"}
+RECORD_NAMES = "The record names what is in the bag: "
+_ASKS = {
+    RECORD_NAMES: "Did it harm the patient, and who says so?",
+    "Side of the diagnosis": "Which side is right, and how do you know?",
+    "Infection": "Is it over, and who says so?",
+    "Alert": "What was done about it?",
+}
+"""What is asked about a warning, by the first words of its name."""
+_ANY = "Why may the cells be given all the same?"
+_VITAL = {"Oxygen saturation", "Temperature", "Systolic pressure", "Diastolic pressure", "Pulse", "Breathing"}
 
 
 def question(check: str, left: str) -> str:
@@ -40,13 +49,9 @@ def question(check: str, left: str) -> str:
     if check.startswith(_COMPARED):
         what = check.removeprefix(_COMPARED)
         return f"{what[:1].upper()}{what[1:]}: how did you exclude it?"
-    if check.startswith("Infection"):
-        return "Is it over, and who says so?"
-    if check.startswith("Alert"):
-        return "What was done about it?"
     if check in _VITAL:
         return f"{left}: why may the cells be given?"
-    return "Why may the cells be given all the same?"
+    return next((asks for begins, asks in _ASKS.items() if check.startswith(begins)), _ANY)
 
 
 def says_why(reason: str | None) -> bool:

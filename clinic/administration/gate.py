@@ -7,7 +7,6 @@ Nothing here asks the clock or the database: what is judged is gathered in a `Be
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
@@ -18,8 +17,8 @@ from clinic.administration.person_checks import CARERS, one_record, same_identit
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.thaw_checks import thaw, thawed
 from clinic.administration.verdict import Bedside, Line, Verdict, donor_of, label_of, named
-from clinic.administration.vital_signs import VITALS_HOLD
-from clinic.fields import plain
+from clinic.administration.vital_signs import VITALS_HOLD, VitalSigns, not_borne
+from clinic.fields import fields_of
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
 from clinic.products.what_cells import not_own, tissue_words, tissues, tissues_for, type_words, wrong_cells
@@ -33,16 +32,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clinic.administration.scanning import Wristband
-    from clinic.administration.vital_signs import VitalSigns
     from clinic.patients.models import Patient
     from clinic.products.models import Product
     from clinic.treatments.models import Treatment
 
 LABORATORY = (Role.TECHNOLOGIST, Role.QUALITY)
-VITAL_WARNINGS = (
-    ("spo2", "Oxygen saturation", "%", lambda v: v < 92), ("temperature", "Temperature", "°C", lambda v: v >= 38),
-    ("systolic", "Systolic pressure", "mmHg", lambda v: v < 90),
-)  # fmt: skip
 
 
 def judge(bedside: Bedside, at: datetime, *, asked: bool = True) -> Verdict:
@@ -69,7 +63,7 @@ def judge(bedside: Bedside, at: datetime, *, asked: bool = True) -> Verdict:
                 dose_checks.dose(verdict, bedside, bedside.product, at)
         place(verdict, bedside)
         if asked:
-            vital_signs(verdict, bedside.vitals, at)
+            vital_signs(verdict, bedside, at)
         papers(verdict, bedside, at)
         if bedside.product is not None:
             thawed(verdict, bedside.product)
@@ -305,6 +299,8 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
         fix: dict[str, Any] = {"fix": ("treatments.order", {"treatment_id": course.id}), "fix_label": "Open the order"}
         verdict.fault("Site and side", 26, " ".join(missing), "not ordered", "", who=(Role.PHYSICIAN,), **fix)
         return
+    if course.other_side:
+        verdict.warn("Side of the diagnosis", 26, course.diagnosis or "", words_of(course.body_site, course.side))
     if bedside.body_site is None:
         return
     fault = misplaced(course, key, bedside.body_site, bedside.side, route_too=False)
@@ -317,8 +313,13 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
         verdict.fine(check, 26, words_of(course.body_site, course.side) if sided else route.label, where)
 
 
-def vital_signs(verdict: Verdict, vitals: VitalSigns | None, at: datetime) -> None:
-    """Vital signs before the start are there, and not older than an hour; some of them warn (rule 57)."""
+def vital_signs(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Vital signs before the start are there, and not older than an hour (rule 57).
+
+    What would stop cells that run lets none begin until a physician has decided; all else that is unusual warns, also
+    where somebody said that the value is right.
+    """
+    vitals = bedside.vitals
     if vitals is None:
         verdict.fault("Vital signs before", 57, "Vital signs before the start are missing.", "missing", "", who=CARERS)
         return
@@ -327,11 +328,22 @@ def vital_signs(verdict: Verdict, vitals: VitalSigns | None, at: datetime) -> No
         because = f"The vital signs before the start are too old ({old}); they must be from the last hour."
         verdict.fault("Vital signs before", 57, because, old, "1 h at most", who=CARERS)
         return
-    verdict.fine("Vital signs before", 57, vitals.headline(), "")
-    for name, label, unit, bad in VITAL_WARNINGS:
-        value = getattr(vitals, name)
-        if value is not None and bad(value) and not vitals.confirmed.get(name):
-            verdict.warn(label, 57, f"{plain(value) if isinstance(value, Decimal) else value} {unit}", "")
+    unbearable = not_borne(bedside.records, vitals)
+    if not unbearable:
+        verdict.fine("Vital signs before", 57, vitals.headline(), "")
+    for name in vitals.unusual:
+        fact = fields_of(VitalSigns)[name]
+        said, why = fact.figure(getattr(vitals, name)), vitals.confirmed.get(name, "")
+        if name in unbearable:
+            because = (
+                f"{fact.label} is {said}: no cells are begun with it until a physician decides. A physician sees the "
+                "patient and decides on eligibility again. Then measure again, and scan wristband and bag again."
+            )
+            fix: dict[str, Any] = {"fix": ("eligibility.new", {"treatment_id": bedside.course.id})}
+            who, label = (Role.PHYSICIAN,), "Decide on eligibility"
+            verdict.fault(fact.label, 57, because, said, why, who=who, fix_label=label, **fix)
+        else:
+            verdict.warn(fact.label, 57, said, why)
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

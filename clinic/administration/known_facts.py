@@ -19,6 +19,8 @@ from clinic.patients.allergens import (
     named_allergies,
     not_known,
     reacts,
+    remainder,
+    spelled,
 )
 from clinic.patients.donors import BloodTyping
 from clinic.patients.doubted import alone
@@ -61,6 +63,9 @@ _SENTENCE = re.compile(r"[;\n]|\.(?=\s|$)")
 _CARRIED = re.compile("|".join(rf"\b{name}\b" for name in CARRIERS))
 _NEGATED = re.compile(r"\b(?:without|no|not containing|free of|free from) \w+|\b\w+ free\b")
 """What a label says is not inside: “albumin-free”. A person reads it, since nothing is taken for granted of it."""
+PLASMA_WORDS = "plasma"
+NAMED = ADDITIVES | {PLASMA_WORDS: PLASMA}
+"""What is looked for in what is written of a person: the components, and plasma with what is made of it."""
 _OWN_PLASMA = re.compile(r"\b(autologous|own|patient s?|patient) plasma\b")
 
 
@@ -104,6 +109,39 @@ def _told_in_order(course: Treatment) -> list[str]:
     return [text for text in found if any(True for _item in named_allergies(text))]
 
 
+def named_otherwise(records: CourseRecords, product: Product, at: datetime) -> list[tuple[str, list[str]]]:
+    """Return what is written of the person that is no allergy and names a component of a container, with these (23).
+
+    Of a container that is not understood every component counts that an illness or a diagnosis names. What the gate
+    refuses or asks already is left out.
+    """
+    held = set(components(records, product)) | ({PLASMA_WORDS} if _holds_plasma(records, product) else set())
+    asked, refused = known_allergies(records, at), set(allergy_conflicts(records, product, at))
+    open_ = not _vehicle(records, product) or bool(unknown(records, product))
+    found = dict[str, list[str]]()
+    for text, illness in _written_of_person(records):
+        for sentence in (one.strip() for one in _SENTENCE.split(text)):
+            names = {name for name, words in NAMED.items() if mentions(spelled(sentence), words)}
+            counts = names if open_ and illness else names & held
+            if counts - refused and not any(sentence in one for one in asked):
+                found[sentence] = sorted(counts - refused)
+    return list(found.items())
+
+
+def _written_of_person(records: CourseRecords) -> list[tuple[str, bool]]:
+    """Return the free text of every order, decision and giving of the person, each with whether it tells of illness."""
+    own = [course for course in records.every(Treatment) if course.patient_id in records.people_ids]
+    ids, said = {course.id for course in own}, list[tuple[str | None, bool]]()
+    for course in own:
+        said += [(course.comorbidities, True), (course.diagnosis, True), (course.medication, False)]
+    for one in records.every(Eligibility):
+        if one.treatment_id in ids:
+            said += [(text, False) for text in (one.reasons, one.anticoagulation, one.anti_inflammatory)]
+    given = [one for one in records.every(Administration) if one.treatment_id in ids]
+    said += [(text, False) for one in given for text in (one.notes, one.partial_reason)]
+    return [(text, illness) for text, illness in said if text]
+
+
 def infections(records: CourseRecords, at: datetime) -> list[str]:
     """Return what the alerts, the order of this course, and those on the person's other records say of an infection.
 
@@ -120,9 +158,9 @@ def infections(records: CourseRecords, at: datetime) -> list[str]:
 def not_understood(records: CourseRecords, product: Product, at: datetime) -> list[str]:
     """Return each allergy that only a person can compare with a container (rule 23).
 
-    That is one to no known component, one to a local anesthetic where the harvest had one that is not named, one to
-    something close to a component, and any that is not found in the container where nobody wrote what the cells are
-    suspended in, or where a word on it is not understood.
+    That is one to no known component, one of which a word is not understood, one to a local anesthetic where the
+    harvest had one that is not named, one to something close to a component, and any that is not found in the container
+    where nobody wrote what the cells are suspended in, or where a word on it is not understood.
     """
     inside, vehicle = contents(records, product), _vehicle(records, product)
     items = [item for text in known_allergies(records, at) for item in named_allergies(text)]
@@ -137,15 +175,16 @@ def not_understood(records: CourseRecords, product: Product, at: datetime) -> li
 
 def _asks(records: CourseRecords, product: Product, item: str, held: set[str]) -> bool:
     """Whether a person compares an allergy with a container of which every word is understood."""
-    said = searchable(item)
+    said = spelled(item)
     names = {name for name, words in ADDITIVES.items() if mentions(said, words)}
     near = {other for name in names for other in RELATED.get(name, ())}
     plasma = names & {"albumin", "bovine serum"} or mentions(said, PLASMA)
     return (
         not names
+        or bool(remainder(item))
         or ("lidocaine" in names and _numbed(records, product))
         or bool(near & held)
-        or (bool(plasma) and mentions(_labels(records, product), PLASMA))
+        or (bool(plasma) and _holds_plasma(records, product))
     )
 
 
@@ -164,7 +203,7 @@ def unknown(records: CourseRecords, product: Product) -> list[str]:
 
 def _within(item: str, inside: str) -> bool:
     """Whether an allergy is to something that is known to be in a container: the gate refuses it."""
-    said = searchable(item)
+    said = spelled(item)
     known = any(mentions(said, words) and mentions(inside, words) for words in ADDITIVES.values())
     return known or bool(_literally(item, inside))
 
@@ -211,7 +250,11 @@ def _labels(records: CourseRecords, product: Product) -> str:
 
 def without_carriers(text: str) -> str:
     """Return a label as it is compared, without the names of the solutions of salts, sugar and water."""
-    return _CARRIED.sub(" ", searchable(text))
+    return _CARRIED.sub(" ", spelled(text))
+
+
+def _holds_plasma(records: CourseRecords, product: Product) -> bool:
+    return mentions(_labels(records, product), PLASMA)
 
 
 @once
@@ -247,7 +290,7 @@ def components(records: CourseRecords, product: Product) -> list[str]:
 def allergy_conflicts(records: CourseRecords, product: Product, at: datetime) -> list[str]:
     """Return what is in a container against which the patient's allergies or alerts warn (rule 23)."""
     allergies, inside = known_allergies(records, at), contents(records, product)
-    said = [searchable(text) for text in (*allergies, *alerts(records, at))]
+    said = [spelled(text) for text in (*allergies, *alerts(records, at))]
     found = [
         name
         for name, words in ADDITIVES.items()

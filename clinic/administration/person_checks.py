@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
+from clinic.administration.answers import RECORD_NAMES
 from clinic.administration.known_facts import (
     alerts,
     allergy_conflicts,
@@ -14,6 +15,7 @@ from clinic.administration.known_facts import (
     group_conflicts,
     infections,
     known_allergies,
+    named_otherwise,
     not_understood,
     past_reactions,
     unknown,
@@ -236,6 +238,8 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
     )
     for item in compared:
         verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
+    for text, names in named_otherwise(records, product, at):
+        verdict.warn(f"{RECORD_NAMES}{', '.join(names)}", 23, text, f"bag: {inside}")
 
 
 def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:

@@ -124,13 +124,18 @@ def index(treatment_id: str) -> str:
 def bedside(treatment_id: str) -> Answer:
     """Read wristband and bag, then all the rest by two people; the reading is kept whether it is clear or not."""
     course = get_or_404(Treatment, treatment_id)
-    form = form_of(BedsideForm if "password" in request.form else ScanForm)
+    form = form_of(BedsideForm, about=_signs_of(course)) if "password" in request.form else form_of(ScanForm)
     form.can_draft = False
     _offer_second(form)
     if form.validate_on_submit():
         with refusals_to(form, "password"):
             return _scanned(form, course) if isinstance(form, ScanForm) else _read_by_two(form, course)
     return form_page(form, template="administration/bedside.html", **_bedside(course))
+
+
+def _signs_of(course: Treatment) -> dict[str, Any]:
+    """Return whose vital signs they are and when they are measured, so that all that is unusual is asked at once."""
+    return {"treatment_id": course.id, "performed_by": me(), "performed_at": clock.now()}
 
 
 def _offer_second(form: Any) -> None:

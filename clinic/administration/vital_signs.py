@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import clock
+from clinic.eligibility.models import Eligibility
 from clinic.errors import Problem, Question
 from clinic.fields import CLOCK_SLACK, Range, field, fields_of, plain
 from clinic.model import reference
+from clinic.patients.doubted import is_after
 from clinic.records import Record
 from clinic.treatments.models import Treatment
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
 
 VITALS_HOLD = timedelta(hours=1)
@@ -44,16 +47,17 @@ USUAL = {
 """What is asked about where it is outside, besides saturation and temperature [defaults of the product, K]."""
 BEARABLE = {
     "spo2": Usual(Range(85), Range(85)),
-    "temperature": Usual(Range(None, "39.5", below=True), Range(None, "39.5", below=True)),
-    "systolic": Usual(Range(70), Range()),
-    "pulse": Usual(Range(40, 160), Range()),
-    "breathing": Usual(Range(8, 40), Range()),
+    "temperature": Usual(Range(34, "39.5", below=True), Range(34, "39.5", below=True)),
+    "systolic": Usual(Range(70), Range(45)),
+    "pulse": Usual(Range(40, 160), Range(50, 220)),
+    "breathing": Usual(Range(8, 40), Range(10, 80)),
 }
-"""Outside of these the cells that run are stopped until a physician decides [defaults of the product, K].
+"""Outside of these no cells begin, and those that run are stopped, until a physician decides [product defaults, K].
 
-They are set wide: short of them a person judges. Of children under 12 years only saturation and temperature stop, since
-the rest depends on the age.
+They are set wide: short of them a person judges. Those of children under 12 years hold for every age of theirs.
 """
+KNOWN_FOR = timedelta(days=1)
+"""For how long a physician's decision covers a value that was measured before it [site default]."""
 
 
 class VitalSigns(Record):
@@ -133,5 +137,42 @@ class VitalSigns(Record):
             found += [asked] if asked is not None else []
         return found
 
+    @property
+    def unusual(self) -> list[str]:
+        """The names of the vital signs that are asked about, whether somebody confirmed them or not."""
+        facts = fields_of(type(self))
+        single = [fact.question(name, getattr(self, name)) for name, fact in facts.items()]
+        asked = {one.name for one in (*single, *self.questions()) if one is not None} | set(self.outside(BEARABLE))
+        return [name for name in facts if name in asked]
+
     def headline(self) -> str:
         return f"SpO₂ {plain(self.spo2)} %, {plain(self.temperature)} °C, {self.systolic} mmHg, pulse {self.pulse}"
+
+
+def not_borne(records: CourseRecords, signs: VitalSigns) -> list[str]:
+    """Return the names of the vital signs with which no cells begin: no physician has decided on them (rule 57).
+
+    A signed decision on eligibility covers for a day what was measured before it, and nothing that is worse.
+    """
+    found = signs.outside(BEARABLE)
+    return [name for name in found if not any(_as_bad(one, signs, name) for one in _decided_on(records, signs))]
+
+
+def _decided_on(records: CourseRecords, signs: VitalSigns) -> list[VitalSigns]:
+    """Return the earlier vital signs of a day after which a physician found the patient eligible."""
+    found = [one for one in records.of(Eligibility) if one.signed and one.eligible]
+    decided = [(one.performed_at, one.recorded_at) for one in found if one.performed_at is not None]
+    return [
+        earlier
+        for earlier in records.of(VitalSigns)
+        if earlier is not signs and earlier.performed_at is not None and signs.performed_at is not None
+        if signs.performed_at - KNOWN_FOR <= earlier.performed_at <= signs.performed_at
+        if any(is_after(at, written, earlier.performed_at, earlier.recorded_at) for at, written in decided)
+    ]
+
+
+def _as_bad(earlier: VitalSigns, signs: VitalSigns, name: str) -> bool:
+    """Whether a vital sign was as far out of what can be borne before, on the same side."""
+    value, before = getattr(signs, name), getattr(earlier, name)
+    low = (BEARABLE[name].child if signs.of_child else BEARABLE[name].adult).low
+    return before is not None and (before <= value if low is not None and value < low else before >= value)

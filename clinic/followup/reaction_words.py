@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from clinic.followup.mild_words import only_mild
 from clinic.patients.vital_words import fails, undenied
 
 _SEVERE = re.compile(
@@ -39,12 +40,6 @@ _ABSENT = re.compile(
     r"|wheez\w*|shock|hypotension|hypoxia|dyspn\w*|chest pain|tachycardia|bradycardia))*",
     re.IGNORECASE,
 )
-_MILD = re.compile(
-    r"chill|shiver|flush|warm|feverish|fever|itch|prurit|headache|nausea|vomit|cough|taste|smell|garlic|hive|urticaria"
-    r"|rash|ache|pain|sore|swelling|bruis|h[ae]?ematoma|dizz|light.?headed|tired|fatigue|mild|minor|tingl|redness"
-    r"|erythema|anxi|sweat|burning|pressure|stiff",
-    re.IGNORECASE,
-)
 _ALLERGIC = re.compile(r"allerg|hypersens|urticaria|infusion.{0,12}reaction|transfusion.{0,12}reaction", re.IGNORECASE)
 
 
@@ -60,8 +55,8 @@ def is_anaphylactic(text: str) -> bool:
 
 
 def is_mild(text: str) -> bool:
-    """Whether free text tells of nothing but what is usually mild; other text is not understood."""
-    return not is_severe(text) and _MILD.search(text) is not None
+    """Whether free text is understood to tell of nothing but what is mild, by all that it says."""
+    return not is_severe(text) and only_mild(text)
 
 
 def is_allergic(text: str) -> bool:

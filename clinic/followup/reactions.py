@@ -15,7 +15,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.event_news import OVER, TEXTS, last_news, said_later, unread
 from clinic.followup.event_rules import SUSPECTED, may_be_serious
 from clinic.followup.models import FollowUpVisit
-from clinic.followup.reaction_words import ANAPHYLACTIC, is_allergic, is_anaphylactic, is_severe
+from clinic.followup.reaction_words import ANAPHYLACTIC, is_allergic, is_anaphylactic, is_mild, is_severe
 from clinic.followup.seen import day_of, ever, seen_during
 from clinic.followup.symptoms import is_answered, last_said, reported, tells_of_symptoms
 from clinic.patients.doubted import alone, starts
@@ -109,11 +109,12 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     state = state if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, day_of(records, event.performed_at)) if part)
     severe = bool({"4", "5"} & set(said_ever(event, "grade"))) or ANAPHYLACTIC.search(event.term or "") is not None
-    severe = severe or (waits and _may_be_grave(event))
+    unclear = waits and not is_mild(_words(event))
+    severe = severe or unclear or (waits and _may_be_grave(event))
     return PastReaction(
         words, event.performed_at, severe, last_news(event), event.id if waits else "",
         of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
-        over_at=_over_at(event) if waits else None, grave=_is_grave(event),
+        over_at=_over_at(event) if waits else None, grave=unclear or _is_grave(event),
     )  # fmt: skip
 
 

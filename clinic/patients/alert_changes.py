@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.allergens import reacts, warns
+from clinic.patients.cautions import is_everyday
 from clinic.patients.doubted import UNCONFIRMED, UNCONFIRMED_STOP
 from clinic.patients.illness import ill_now
 from clinic.patients.infections import tells_of_infection
@@ -28,16 +29,28 @@ STILL_COUNTS = "still counts at the bedside"
 
 
 class Told(NamedTuple):
-    """What an alert says: its text, what its writer answered to `MAY_GO_ON`, and since when; None: not recorded."""
+    """What an alert says: its text, what its writer answered to `MAY_GO_ON`, and since when; None: not recorded.
+
+    ``by_physician``: whether a physician wrote the text and the answer, or confirmed them.
+    """
 
     text: str
     answer: str | None = None
     written: datetime | None = None
+    by_physician: bool = True
 
     @property
     def waits(self) -> bool:
-        """Whether its writer did not say that cells may be collected or given before a physician has read it."""
-        return self.answer in {"no", "unknown"}
+        """Whether nobody who may has said that cells are collected or given before a physician has read it.
+
+        Anybody says so of a caution of everyday, a physician of every text.
+        """
+        return self.answer in {"no", "unknown"} or self.unread
+
+    @property
+    def unread(self) -> bool:
+        """Whether somebody else than a physician called a text a caution that is none of everyday."""
+        return self.answer == "yes" and not self.by_physician and not is_everyday(self.text)
 
     def stops(self, condition: str | None, day: date) -> bool:
         """Whether it stops until a physician decides, if that has not been read by who decided.
@@ -103,7 +116,8 @@ def shown_in_band(alert: Any, day: date) -> list[str]:
     """Return what the patient's band says of an alert on a day: also what was closed or changed and counts on."""
     if alert.shown_on(day) and (alert.version or 1) == 1:
         return [alert.text]
-    told = [one.text for one in said_on(alert, day)]
+    left = {one.text for one in _left_unread(alert, day, {one.amendment.number for one in weakened(alert)})}
+    told = [one.text for one in said_on(alert, day) if one.text not in left]
     return [text if text == alert.text and alert.shown_on(day) else f"{text}: {STILL_COUNTS}" for text in told]
 
 
@@ -117,8 +131,9 @@ def said_on(alert: Any, day: date) -> list[Told]:
     doubted = [one for one in weakened(alert) if (one.before["until_on"] or date.max) >= day]
     ended = alert.about_id is not None or any("until_on" in one.changes for one in alert.amendments)
     shown = alert.shown_on(day) or (reacts(alert.text) and not ended)
-    told = [Told(alert.text, alert.may_go_on, _written(alert, None))] if shown else []
+    told = [Told(alert.text, alert.may_go_on, _written(alert, None), _of_physician(alert, None))] if shown else []
     told += [Told(one.told, one.before["may_go_on"], _written(alert, one.amendment)) for one in doubted]
+    told += _left_unread(alert, day, {one.amendment.number for one in doubted})
     first = {(one.text, one.waits): one for one in reversed(told)}
     return [one for one in told if first[one.text, one.waits] is one]
 
@@ -135,6 +150,29 @@ def _written(alert: Any, until: Amendment | None) -> datetime:
         if opened or not same_meaning(old.text, new.text) or (new.waits and not old.waits):
             at = one.amended_at
     return at
+
+
+def _left_unread(alert: Any, day: date, known: set[int]) -> Iterator[Told]:
+    """Yield each caution that no physician had read when somebody else closed it, or wrote something else."""
+    for one, before, after in _changes(alert):
+        if _by_physician(one):
+            return
+        shorter = (before["until_on"] or date.max) > (after["until_on"] or date.max)
+        gone = shorter or searchable(before["text"]) not in searchable(after["text"])
+        if one.number in known or not gone or one.confirmed_by_id is not None or (before["until_on"] or day) < day:
+            continue
+        told = Told(before["text"], before["may_go_on"], _written(alert, one), _of_physician(alert, one))
+        if told.unread:
+            yield told._replace(text=f"{told.text} ({UNCONFIRMED_STOP})", answer="unknown")
+
+
+def _of_physician(alert: Any, until: Amendment | None) -> bool:
+    """Whether a physician wrote what an alert said before a correction, or confirmed it; None: what it says now."""
+    for one in reversed(alert.amendments):
+        if (until is None or one.number < until.number) and {"text", "may_go_on"} & one.changes.keys():
+            read = one.confirmed_by is not None and one.confirmed_by.role is Role.PHYSICIAN
+            return read or _by_physician(one)
+    return alert.recorded_by.role is Role.PHYSICIAN
 
 
 def _changes(alert: Any) -> Iterator[tuple[Amendment, dict[str, Any], dict[str, Any]]]:

@@ -8,20 +8,21 @@ from flask import url_for
 
 from clinic import clock, wording
 from clinic.pages import get_or_404, me, zone
-from clinic.patients.alert_changes import Told, confirming, waits_for, weakened
+from clinic.patients.alert_changes import confirming, said_on, waits_for, weakened
 from clinic.patients.models import Alert
 
 if TYPE_CHECKING:
     from clinic.records import Amendment
 
 MAY_CELLS_WAIT = {
-    "yes": "A caution: cells go on", "no": "Cells wait for a physician", "unknown": "Cells wait for a physician"
+    "": "", "yes": "A caution: cells go on", "no": "Cells wait for a physician", "unknown": "Cells wait for a physician"
 }  # fmt: skip
 """What the list of alerts says of the answer of who wrote one."""
 WAITS_NOW = (
     "The alert is saved. From now on nothing is collected from this patient or given until a physician decides. Call "
     "the physician."
 )
+NOT_EVERYDAY = "Only a physician says that cells go on over an alert that is more than an everyday caution."
 CLOSING = {
     False: "An alert that stops cells goes on stopping them, and stays in the patient's band, until a physician has "
     "confirmed this; one of an allergy or an infection until a second nurse or physician has.",
@@ -37,8 +38,17 @@ LIFTED = (
 
 def now_shown(alert: Alert) -> tuple[str, str]:
     """Return what is said of an alert that was saved, and the kind of that message: amber where cells now wait."""
-    stops = Told(alert.text, alert.may_go_on).stops(None, clock.today(zone()))
+    day = clock.today(zone())
+    stops = [one for one in said_on(alert, day) if one.stops(None, day)]
+    if stops and stops[0].unread:
+        return f"{WAITS_NOW} {NOT_EVERYDAY}", "wait"
     return (WAITS_NOW, "wait") if stops else ("The alert is now shown on every page about this patient.", "ok")
+
+
+def cells_wait(alert: Alert) -> str:
+    """Return what the list of alerts says of the answer of who wrote one: whether cells wait for a physician."""
+    waits = any(one.unread for one in said_on(alert, clock.today(zone())))
+    return MAY_CELLS_WAIT["no" if waits else alert.may_go_on or ""]
 
 
 def unconfirmed(alert: Alert) -> list[tuple[str, str | None]]:

@@ -139,13 +139,35 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _NOT_APPLICABLE = re.compile(r"\bn\s?[./]\s?a\b\.?", re.IGNORECASE)
+_BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
+_BETWEEN = re.compile(r"[,;\n\t+/&|•·]|\band\b|\bund\b|\bplus\b")
+_LETTERS = re.compile(r"\b(?:[^\W\d_] ){2,}[^\W\d_]\b")
+_TOLD = re.compile(
+    r"allerg\w*|anaphyla\w*|hypersens\w*|intoleran\w*|urticaria\w*|hives?|angio\w*|(?:angio)?o?edema|reactions?"
+    r"|react(?:s|ed)|bronchospas\w*|wheez\w*|laryng\w*|stridor|swell\w*|swollen|rash\w*|prurit\w*|itch\w*|flush\w*"
+    r"|exanthem\w*|eczema|dermatitis|shock|collaps\w*|nausea|vomit\w*|diarrh\w*|breath\w*|dyspn\w*|asthma\w*|cough\w*"
+    r"|sneez\w*|fever|dizz\w*|redness|blister\w*|severe\w*|mild|moderate|slight|strong|grade|type|contact|skin|prick|test"
+    r"|tests|tested|positive|confirmed|documented|reported|known|suspected|possible|probable|history|since|in|on|at|of|to"
+    r"|the|a|an|with|from|by|as|was|were|had|has|is|for|childhood|child|youth|baby|years?|months?|weeks?|days?|ago|old"
+    r"|age|aged|jan\w*|feb\w*|march|mar|april|apr|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|face|facial|lips?"
+    r"|tongue|throat|eyes?|arms?|hands?|legs?|neck|whole|body|all|over|local\w*|generali[sz]ed|clos(?:ed|ing)|tight\w*|shut"
+    r"|needed|epinephrine|adrenaline|icu|intensive|care|hospital\w*|emergency|per|asked|answered|today|patient|mother"
+    r"|father|parents?|letter|passport|her|his|she|he|both|once|twice|years|life|threatening|only",
+)
+"""The words with which people tell, in parentheses, what an allergen did, when, and who says so."""
+_BESIDE = re.compile(
+    r"gloves?|rubber|contrast|media|medium|agents?|dye|antibiotics?|acid|sodium|sulfate|sulphate|hydrochloride|human"
+    r"|unfractionated|low|molecular|weight|cream|ointment|plasters?|or|others?|related|group|class|derivatives?|drugs?"
+    r"|solution|containing|family",
+)
+"""The words that stand beside the name of an allergen and name nothing by themselves."""
 SHORT = 4
 """Words up to this length are compared whole: “hes” is not the beginning of “hesitant”."""
 
 
 def warns(text: str) -> bool:
     """Whether a text names an allergy, an anaphylaxis or the like, or what a preparation may hold."""
-    return reacts(text) or any(mentions(searchable(text), words) for words in ADDITIVES.values())
+    return reacts(text) or any(mentions(spelled(text), words) for words in ADDITIVES.values())
 
 
 def reacts(text: str) -> bool:
@@ -154,21 +176,44 @@ def reacts(text: str) -> bool:
 
 
 def named_allergies(text: str | None) -> list[str]:
-    """Return the single allergies of a list as people write it, without what is said of them in parentheses.
+    """Return the single allergies of a list as people write it, without what is plainly said of them in parentheses.
 
-    Empty where it says that there are none: “none”, “nil”, “-”, “n/a”, “no known allergies”. What stands in
-    parentheses alone, or warns behind a “none”, is an allergy.
+    Empty where it says that there are none: “none”, “nil”, “-”, “n/a”, “no known allergies”. Parentheses that tell of
+    a reaction, its severity or its date are no allergy; what is not understood in them is one of its own, and so is all
+    that stands in parentheses alone, or warns behind a “none”.
     """
-    inside = "; ".join(re.findall(r"\(([^)]*)\)", text or ""))
-    named = _parts(re.sub(r"\([^)]*\)", " ", text or ""))
-    if named or not inside:
-        return named
-    return _parts(inside) if warns(inside) or not (re.sub(r"\([^)]*\)", " ", text or "")).strip() else []
+    bare = _BRACKETED.sub(" ", text or "")
+    named, inside = _parts(bare), _BRACKETED.findall(text or "")
+    said = [part for found in inside for part in _parts(found)]
+    alone = not named and (warns("; ".join(inside)) or not bare.strip())
+    return list(dict.fromkeys([*named, *(part for part in said if alone or not _only_told(part))]))
 
 
 def _parts(said: str) -> list[str]:
-    parts = re.split(r"[,;\n+/]|\band\b|\bund\b", _NOT_APPLICABLE.sub("none", said))
+    parts = _BETWEEN.split(_NOT_APPLICABLE.sub("none", said))
     return [part for one in parts if (part := one.strip(" .:!–—-")) and not _NONE.fullmatch(part)]
+
+
+def _only_told(part: str) -> bool:
+    """Whether what stands in parentheses plainly tells of a reaction: every word of it is one of those."""
+    return not [word for word in spelled(part).split() if not (word.isdigit() or _TOLD.fullmatch(word))]
+
+
+def remainder(item: str) -> list[str]:
+    """Return the words of an allergy that are not understood: they name no component, and no reaction to one."""
+    rest = spelled(item)
+    for words in ADDITIVES.values():
+        rest = _whole(words).sub(" ", rest)
+    return [word for word in rest.split() if not (len(word) < 2 or word[0].isdigit() or _told_of_one(word))]
+
+
+def _told_of_one(word: str) -> bool:
+    return _TOLD.fullmatch(word) is not None or _BESIDE.fullmatch(word) is not None
+
+
+def spelled(text: str) -> str:
+    """Return a text as it is compared, with what is spelled letter by letter put together: “D.M.S.O.” is dmso."""
+    return _LETTERS.sub(lambda found: found[0].replace(" ", ""), searchable(text))
 
 
 def mentions(text: str, words: tuple[str, ...]) -> bool:
@@ -178,7 +223,7 @@ def mentions(text: str, words: tuple[str, ...]) -> bool:
 
 def not_known(text: str) -> list[str]:
     """Return the words of a label that name neither a known component nor a solution of salts; empty: understood."""
-    rest = searchable(text)
+    rest = spelled(text)
     for words in (CARRIERS, *ADDITIVES.values()):
         rest = _whole(words).sub(" ", rest)
     return [word for word in rest.split() if len(word) > 2 and word not in _FILLERS and not word[0].isdigit()]

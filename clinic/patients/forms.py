@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SAME = {"no": "No, another person", "yes": "Yes, the same person"}
 ANSWERS_DO = (
-    "Yes: the alert is shown as a caution. No, or I do not know: nothing is collected or given until a physician "
-    "decides; cells that are running are stopped"
+    "Yes: the alert is shown as a caution; of more than an everyday one only a physician says so. No, or I do not "
+    "know: nothing is collected or given until a physician decides; cells that are running are stopped"
 )
 """What follows from each answer of who writes an alert."""
 QUESTION = {"same_person", "same_why", "birth_note"}

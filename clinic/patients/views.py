@@ -27,8 +27,8 @@ from clinic.pages import (
 from clinic.patients.alert_changes import confirming
 from clinic.patients.alert_pages import (
     CLOSING,
-    MAY_CELLS_WAIT,
     alert_said,
+    cells_wait,
     lifting,
     now_shown,
     still_counts,
@@ -306,7 +306,7 @@ def alerts(patient_id: str) -> str:
         today=today,
         patient=patient_banner(patient),
         people=names(),
-        answers=MAY_CELLS_WAIT,
+        answers={alert.id: cells_wait(alert) for alert in patient.alerts},
         unconfirmed={alert.id: unconfirmed(alert) for alert in patient.alerts},
         may_write=me().role in WRITERS,
     )
@@ -337,5 +337,5 @@ def close_alert(alert_id: str) -> Answer:
         with refusals_to(form):
             alert.close(by=me(), at=clock.now(), today=clock.today(zone()), reason=form.facts()["reason"])
             return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{still_counts(alert)}")
-    said = {"lede": MAY_CELLS_WAIT.get(alert.may_go_on or "", ""), "after": CLOSING[me().role is Role.PHYSICIAN]}
+    said = {"lede": cells_wait(alert), "after": CLOSING[me().role is Role.PHYSICIAN]}
     return _form(form, alert.patient, f"Close the alert: {alert.text}", "Close the alert", back_url, **said)

@@ -12,7 +12,7 @@ from sqlalchemy import Text, UniqueConstraint, select, union
 from sqlalchemy.orm import Mapped, aliased, relationship, validates
 
 from clinic import clock, wording
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import drawn
 from clinic.model import among, reference
@@ -48,6 +48,18 @@ def new_identity(facility_code: str, year: int) -> str:
     """
     code = f"{facility_code:0<5}{year % 100:02d}{drawn(6)}"
     return code if IDENTITY.fullmatch(code) else f"00000{code[-8:]}"
+
+
+_SIDED = {
+    "left": re.compile(
+        r"\b(?:left|lt|link(?:s|e[rsnm]?)|sinist\w+|gauche|izquierd\w+)\b|\bli\.|(?-i:\bL\b)(?!\s?\d)", re.IGNORECASE
+    ),
+    "right": re.compile(
+        r"\b(?:right|rt|recht(?:s|e[rsnm]?)|dext(?:er|ra|rum)\w*|droite?|derech\w+)\b|\bre\.|(?-i:\bR\b)(?!\s?\d)",
+        re.IGNORECASE,
+    ),
+}
+"""How a diagnosis names a side."""
 
 
 def sites_for(condition: str, route: str) -> tuple[str, ...]:
@@ -221,6 +233,20 @@ class Treatment(Record):
         if not sided and self.side in {"left", "right"}:
             found.append(Problem("This body site has no side.", "side", rule=26))
         return found + (self._place_problems() if self.origin == "clinic" else [])
+
+    def questions(self) -> list[Question]:
+        """Also rule 26: a diagnosis that names the other side than the order."""
+        if not self.other_side or self.origin != "clinic":
+            return super().questions()
+        said = f"The diagnosis names the {self.other_side} side, and the order says {self.side}. Is this right?"
+        explain = "The cells go to the side of the order. Correct it, or say why both are right."
+        return [*super().questions(), Question("side", said, explain, rule=26)]
+
+    @property
+    def other_side(self) -> str:
+        """The side that the diagnosis names and the order does not treat: “right”; empty where it names none."""
+        other = {"left": "right", "right": "left"}.get(self.side or "", "")
+        return other if other and _SIDED[other].search(self.diagnosis or "") else ""
 
     def _place_problems(self) -> list[str]:
         possible = sites_for(self.condition or "", self.route or "")

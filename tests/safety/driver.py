@@ -189,9 +189,9 @@ class Ward:
         """The nurse and the physician read wristband and bag; ``volume=`` where they give a part of it."""
         known = {one.id for one in self.session.scalars(select(BedsideCheck))}
         self.fill(
-            "nurse", f"/treatments/{course.id}/bedside", **VITALS, patient_scan=course.patient_id,
+            "nurse", f"/treatments/{course.id}/bedside", patient_scan=course.patient_id,
             product_scan=product.id, second_person_id=self.team.physician.id, password=PASSWORD, own_password=PASSWORD,
-            **typed,
+            **(VITALS | typed),
         )  # fmt: skip
         made = next((one for one in self.session.scalars(select(BedsideCheck)) if one.id not in known), None)
         if made is not None and not made.clear:

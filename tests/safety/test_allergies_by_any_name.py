@@ -128,13 +128,12 @@ def test_the_free_text_of_the_order_is_read(ward, order):
     ward.not_given(bag, "rule 23")
 
 
-def test_a_drug_of_the_order_is_no_allergy(ward):
+def test_a_drug_of_the_order_that_is_in_the_bag_is_a_question_and_no_allergy(ward):
     said = "Neomycin eye drops. No known drug allergies."
     course, bag = bag_for(ward, vehicle="Saline, neomycin", medication=said)
     check = ward.check(course, bag)
-    assert not [
-        line for line in check.evidence if line["rule"] == 23 and (line.get("warning") or line.get("agrees") is False)
-    ]
+    assert check.clear, check.reasons
+    assert [line["left"] for line in check.warnings] == ["Neomycin eye drops"]
 
 
 @pytest.mark.parametrize(

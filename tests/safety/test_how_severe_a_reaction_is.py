@@ -100,7 +100,7 @@ def test_the_end_asks_how_severe_a_reaction_was(ward, two_bags, how, severity, s
     given = ward.given(first)
     with ward.later(minutes=10):
         said = {"reaction": signs, "reaction_severity": severity}
-        answer = ward.end(given, sure="seen", **said) if how == "end" else stop(ward, given, "unwell", **said)
+        answer = ward.end(given, sure="seen", **said) if how == "end" else stop(ward, given, "itching", **said)
         assert (answer.status_code == 303) is bool(severity), ward.refused
         if not severity:
             ward.said_no("How severe")

@@ -232,7 +232,7 @@ def test_symptoms_that_a_correction_tells_of_are_answered_by_no_earlier_event(wa
     begun, bag = mine
     with ward.later(minutes=5):
         told = visit(ward, begun, notes="Numb face, cannot close the eye", new_symptoms=False)
-        adverse_event(ward, begun, "Splinter in the finger", outcome="resolved")
+        assess(ward, adverse_event(ward, begun, "Splinter in the finger", outcome="resolved"))
     with ward.later(minutes=10):
         assert ward.amend("nurse", told, new_symptoms="yes").status_code == 303, ward.refused
         ward.give(begun, bag)
