@@ -22,6 +22,7 @@ from clinic import clock
 from clinic.extensions import db
 from clinic.identifiers import LENGTH, SHAPE, new_id, within
 from clinic.model import Base
+from clinic.secret_boxes import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 TYPED_BY, TYPED_ON, TITLE = "typed_by", "typed_on", "draft_title"
 """Hidden inputs of a form: for whom it was shown, on which page (if it is sent to another one), its draft's title."""
-NEVER_KEPT = ("csrf_token", "idempotency_key", "password", "second_password", "do", TYPED_BY, TYPED_ON)
+NEVER_KEPT = ("csrf_token", "idempotency_key", "do", TYPED_BY, TYPED_ON, TITLE)
+"""What a draft leaves out besides passwords (`is_secret`)."""
 VERSION, SEEN = "version", "seen"
 """The version that was read, and in an address the later one that was seen since."""
 MOST_TEXT = 100_000
@@ -96,7 +98,7 @@ def sent_to() -> str:
 
 def _typed() -> dict[str, list[str]]:
     kept = request.form.to_dict(flat=False).items()
-    return {name: values for name, values in kept if name not in {*NEVER_KEPT, TITLE}}
+    return {name: values for name, values in kept if name not in NEVER_KEPT and not is_secret(name)}
 
 
 def refused(user_id: str, most: int = MOST) -> str:

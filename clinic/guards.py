@@ -34,6 +34,7 @@ from clinic.ledger.listener import lock_site, set_actor
 from clinic.ledger.verify import models
 from clinic.pages import get_or_404, me
 from clinic.reading import reading_only
+from clinic.secret_boxes import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,7 +258,7 @@ def _refuse_records_of_others() -> None:
 
 def _not_kept(reason: str) -> Response:
     """Return the page that says why a draft is not kept, and keeps what was typed itself until that is mended."""
-    typed = [(name, text) for name, text in request.form.items(multi=True) if name not in UNSENT]
+    typed = [(name, text) for name, text in request.form.items(multi=True) if name != "do" and not is_secret(name)]
     page = render_template(
         "errors/draft.html", reason=reason, typed=typed, drafts=drafts.mine(me().id), url=drafts.sent_to()
     )
@@ -288,8 +289,6 @@ def _keep_draft(user_id: str) -> Response:
     return redirect(url_for("pathway.today"), 303)
 
 
-UNSENT = {"do", "password", "second_password"}
-"""What a page that keeps a form for another try leaves out."""
 DRAFTING: dict[str, Callable[[str], Response]] = {
     "draft": _keep_draft, "autosave": _autosave, "discard": _discard_draft,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from clinic.accounts.models import FailedSignIn, User
 from clinic.cli import clinic
 from clinic.extensions import db
 from clinic.health import LEAST_SPACE
+from clinic.idempotency import new_key
 from clinic.patients.models import Patient
 from tests.conftest import FAST, make_schema, settings
 from tests.databases import PostgreSQLStore
@@ -176,8 +178,25 @@ def test_a_password_is_never_put_into_the_page(house, impatient, client):
         answer = client.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD})
         page = is_the_page(answer)
         assert PASSWORD not in answer.text
-        assert "go back" in page.text
+        assert page.hidden["email"] == "nurse@north.demo"
+        assert [box["type"] for box in page.inputs if box.get("name") == "password"] == ["password"]
     assert client.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD}).status_code == 302
+
+
+def test_the_page_asks_for_passwords_and_files_again_and_keeps_the_rest(house, impatient, client_as, session, course):
+    browser, url = client_as("nurse"), f"/treatments/{course.treatment.id}/bedside"
+    session.commit()
+    secret = dict.fromkeys(("own_password", "password", "password_again"), PASSWORD)
+    letter = {"letter": (io.BytesIO(b"%PDF"), "letter.pdf")}
+    with locked(house.store):
+        sent = {"volume": "62", "second_person_id": "US-1", "idempotency_key": new_key(), **secret, **letter}
+        answer = browser.post(url, data=sent)
+    page = is_the_page(answer)
+    assert PASSWORD not in answer.text
+    assert page.hidden["volume"] == "62"
+    assert {box["name"]: box["type"] for box in page.inputs} == {**dict.fromkeys(secret, "password"), "letter": "file"}
+    for said in ("without password and file", "Your password", "Password of the second person", "letter.pdf"):
+        assert said in page
 
 
 def test_the_work_of_checking_a_password_is_done_before_the_lock_is_taken(begun, client_as, course, monkeypatch):
