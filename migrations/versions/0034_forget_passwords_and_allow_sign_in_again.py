@@ -1,4 +1,7 @@
-"""Take passwords out of kept drafts: that of the first of two people at the bedside was kept as if it were a fact."""
+"""Take passwords out of kept drafts; note when an account was allowed to sign in again after wrong passwords.
+
+The password of the first of two people at the bedside was kept as if it were a fact.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ draft = sa.table("draft", sa.column("id", sa.Text()), sa.column("typed", sa.JSON
 
 
 def upgrade() -> None:
+    op.add_column("user_account", sa.Column("unlocked_at", sa.DateTime(timezone=True), nullable=True))
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
         op.execute("PRAGMA secure_delete=ON")  # what is replaced is overwritten in the file
