@@ -128,6 +128,12 @@ def end(user_id: str) -> None:
     db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path.in_(pages)))
 
 
+def end_at(user_id: str, page: str) -> None:
+    """Delete the draft of another page: what it was about is done or gone."""
+    path = page.removeprefix(request.script_root)
+    db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path == path))
+
+
 def end_about(session: Session, gone: Collection[str]) -> None:
     """Delete everybody's drafts on pages of records that are no longer there: an import was taken back."""
     kept = session.execute(select(Draft.id, Draft.path).execution_options(yield_per=1000))

@@ -26,7 +26,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from clinic import drafts, idempotency
-from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, SEARCHES, keep_to_site
+from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, keep_to_site, only_reads
 from clinic.accounts import security
 from clinic.accounts.models import User
 from clinic.extensions import csrf, db, write_from_here, writing
@@ -192,7 +192,8 @@ def _is_open() -> bool:
 
 def _writes() -> bool:
     """Return whether this request of a signed-in user may write."""
-    return request.method == "POST" and not _is_open() and request.endpoint not in SEARCHES
+    reads = only_reads(request.endpoint, request.form.get("do", ""))
+    return request.method == "POST" and not _is_open() and not reads
 
 
 def _to_sign_in(*, and_back: bool) -> Response:

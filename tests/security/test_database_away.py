@@ -112,16 +112,21 @@ def test_no_page_waits_for_a_writer(house, impatient, begun, client_as, session,
         assert {"exchange.download", "pathway.timeline_of", "pathway.today", "record_pages.amendment"} < shown
 
 
-def test_a_search_waits_for_no_writer(house, impatient, begun, client_as):
+def test_a_search_waits_for_no_writer(house, impatient, begun, client_as, session, course):
     browser, quality = client_as("nurse"), client_as("quality")
+    treatment = course.treatment.id
+    session.commit()
     with locked(house.store):
         begun.clear()
         for url in ("/patients", "/products", "/donors"):
             assert searched(browser, url, q="lind").status_code == 200
         for url in ("/ledger", "/ledger/readings"):
             assert searched(quality, url, kind="view").status_code == 200
+        found = browser.post("/scan", data={"code": treatment})
+        assert (found.status_code, found.location) == (303, f"/treatments/{treatment}")
+        assert "Scan it again" in browser.post("/scan", data={"code": "no such code"}).text
     assert set(begun) == {"BEGIN"}
-    assert len(SEARCHES) == 5
+    assert len(SEARCHES) == 6
 
 
 @pytest.mark.parametrize("url", ["/static/vendor/clinic.css", "/static/logo.svg", "/healthz"])
