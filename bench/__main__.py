@@ -26,7 +26,7 @@ from sqlalchemy import event, func, insert, select
 from bench.clients import Browser, together
 from clinic import clock, create_app, idempotency
 from clinic.accounts.models import SignIn, User
-from clinic.accounts.security import _hash
+from clinic.accounts.throttle import fingerprint
 from clinic.exchange import exporting
 from clinic.extensions import SQLITE_THREADS, db, read_from_here
 from clinic.followup.models import FollowUpVisit, OutcomeScore
@@ -52,7 +52,9 @@ def signed_in(app: Flask, email: str = EMAIL) -> tuple[str, str]:
     client, at, token = app.test_client(), clock.now(), idempotency.new_key()
     with app.app_context(), db.engine.begin() as connection:
         who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
-        connection.execute(insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address=""))
+        connection.execute(
+            insert(SignIn).values(token_hash=fingerprint(token), user_id=who.id, began_at=at, address="")
+        )
     with client.session_transaction() as cookie:
         cookie.update(_user_id=who.fs_uniquifier, _fresh=True, token=token, began=at.timestamp(), seen=at.timestamp())
     found: Any = client.get_cookie("session")

@@ -55,9 +55,13 @@ OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.we
 """Endpoints that need no sign-in."""
 KEYLESS = {"security.login", "security.logout"}
 """POST endpoints that create no record and so need no idempotency key."""
-SEARCHES = {"pathway.patients", "products.index", "donors.index", "ledger.index", "ledger.readings"}
+SEARCHES = {
+    "pathway.patients", "pathway.scan", "products.index", "donors.index", "ledger.index", "ledger.readings",
+}  # fmt: skip
 """POST endpoints that only search: names and numbers are sent in the form, never in an address. They write nothing, so
 they need no key, keep no draft and take no write lock."""
+CHECKS = {"imports.columns": {"", "again", "check"}, "imports.preview": {"check"}}
+"""POST endpoints that write nothing where the form is sent for one of these: a table is checked, not yet imported."""
 
 
 def allow(roles: Iterable[Role] | None) -> Callable[[View], View]:
@@ -74,6 +78,11 @@ def may(role: Role, endpoint: str) -> bool:
     """Return whether a role may call an endpoint; False for an unknown endpoint."""
     roles = ROUTES.get(endpoint, NOBODY)
     return roles is None or role in roles
+
+
+def only_reads(endpoint: str | None, do: str) -> bool:
+    """Whether a form that is sent to an endpoint writes nothing. ``do``: what it is sent for."""
+    return endpoint in SEARCHES or do in CHECKS.get(endpoint or "", ())
 
 
 def keep_to_site(session: Session, site_id: str | None) -> None:

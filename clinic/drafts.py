@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import String, UniqueConstraint, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
 
 from clinic import clock
 from clinic.extensions import db
 from clinic.identifiers import LENGTH, SHAPE, new_id, within
 from clinic.model import Base
+from clinic.secret_boxes import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
 
 TYPED_BY, TYPED_ON, TITLE = "typed_by", "typed_on", "draft_title"
 """Hidden inputs of a form: for whom it was shown, on which page (if it is sent to another one), its draft's title."""
-NEVER_KEPT = ("csrf_token", "idempotency_key", "password", "second_password", "do", TYPED_BY, TYPED_ON)
+NEVER_KEPT = ("csrf_token", "idempotency_key", "do", TYPED_BY, TYPED_ON, TITLE)
+"""What a draft leaves out besides passwords (`is_secret`)."""
 VERSION, SEEN = "version", "seen"
 """The version that was read, and in an address the later one that was seen since."""
 MOST_TEXT = 100_000
+MOST_PLACE, MOST_TITLE = 2_000, 300
+"""Characters of a draft's address, and of its title, of which the rest is cut off."""
 MOST = 50
 """Drafts that one person keeps at most."""
 PIECE = 500
@@ -79,8 +84,22 @@ def _signer() -> URLSafeTimedSerializer:
 
 def place() -> str:
     """Return the address of the page on which the posted form was filled in, with the query that chose the form."""
-    shown_on = request.form.get(TYPED_ON, "")
-    return within(shown_on) or _here()
+    return _typed_on() or _here()
+
+
+def _typed_on() -> str:
+    """Return the page that the form says it is part of: one of ours that is about the same records, else nothing.
+
+    So the guard that looks at the records of the posted address has looked at those of the page.
+    """
+    path = urlsplit(within(request.form.get(TYPED_ON, ""))).path
+    adapter = current_app.create_url_adapter(request)
+    try:
+        values = adapter.match(path, method="GET")[1] if path and adapter else {}
+    except HTTPException:
+        return ""
+    about = set((request.view_args or {}).values())
+    return path if values and set(values.values()) <= about else ""
 
 
 def _here() -> str:
@@ -96,20 +115,22 @@ def sent_to() -> str:
 
 def _typed() -> dict[str, list[str]]:
     kept = request.form.to_dict(flat=False).items()
-    return {name: values for name, values in kept if name not in {*NEVER_KEPT, TITLE}}
+    return {name: values for name, values in kept if name not in NEVER_KEPT and not is_secret(name)}
 
 
 def refused(user_id: str, most: int = MOST) -> str:
     """Return why the posted form cannot be kept as a draft, as half a sentence; nothing where it can."""
     if len(str(_typed())) > MOST_TEXT:
         return f"the form has more than {MOST_TEXT:,} characters"
+    if len(place()) > MOST_PLACE:
+        return f"the address of the form has more than {MOST_PLACE:,} characters"
     others = select(func.count()).select_from(Draft).where(Draft.user_id == user_id, Draft.path != place())
     return f"you already have {MOST} drafts" if (db.session.scalar(others) or 0) >= most else ""
 
 
 def keep(user_id: str) -> bool:
     """Save the posted form as the draft of its page, replacing an earlier one; False if it is empty or `refused`."""
-    typed, title = _typed(), request.form.get(TITLE, "")
+    typed, title = _typed(), request.form.get(TITLE, "")[:MOST_TITLE]
     filled = any(value for name, values in typed.items() for value in values if name != VERSION)
     if not filled or refused(user_id, MOST + SPARE):
         return False
@@ -124,6 +145,12 @@ def end(user_id: str) -> None:
     """Delete the draft of this page, because its record was saved or the person no longer wants it."""
     pages = {place(), _here(), request.path}
     db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path.in_(pages)))
+
+
+def end_at(user_id: str, page: str) -> None:
+    """Delete the draft of another page: what it was about is done or gone."""
+    path = page.removeprefix(request.script_root)
+    db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path == path))
 
 
 def end_about(session: Session, gone: Collection[str]) -> None:

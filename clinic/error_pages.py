@@ -24,6 +24,7 @@ from clinic.extensions import db
 from clinic.identifiers import parse_id
 from clinic.pages import ChangedMeanwhile, me
 from clinic.reading import reading_only
+from clinic.secret_boxes import is_secret
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -43,7 +44,6 @@ RETRY_AFTER = 10
 """Seconds after which a page may be asked for again while the database is away."""
 MOST_CARRIED = 100_000
 """The most characters of a form that the page keeps for another attempt."""
-SECRETS = ("password", "again")
 
 KEPT = "Your entries are kept as a draft; you will find it under Today."
 
@@ -126,10 +126,12 @@ def _ask_no_database() -> None:
 
 
 def _unavailable_page(sentence: str) -> Response:
-    """Return a page that needs no database and keeps what was typed, so that one button sends it again."""
+    """Return a page that needs no database and keeps what was typed, so that one button sends it again.
+
+    It has empty boxes for passwords and files, which no page keeps.
+    """
     _ask_no_database()
-    typed = [(name, text) for name, text in request.form.items(multi=True) if text and name != "do"]
-    secret = bool(request.files) or any(name in SECRETS for name, _text in typed)
+    typed = [(name, text) for name, text in request.form.items(multi=True) if name != "do" and not is_secret(name)]
     fits = sum(len(text) for _name, text in typed) <= MOST_CARRIED
     sent = request.method == "POST"
     page = render_template(
@@ -137,11 +139,20 @@ def _unavailable_page(sentence: str) -> Response:
         sentence=sentence,
         sent=sent,
         url=drafts.sent_to() or url_for("pathway.today"),
-        typed=typed if sent and fits and not secret else [],
+        typed=[(name, text) for name, text in typed if text] if sent and fits else [],
+        passwords=[(name, _password_label(name)) for name in request.form if is_secret(name)],
+        files=[(name, file.filename) for name, file in request.files.items(multi=True) if file.filename],
     )
     answer = make_response(page, 503)
     answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer
+
+
+def _password_label(name: str) -> str:
+    """Return what a box for a password is called where its form is not at hand."""
+    if name == security.OWN_PASSWORD:
+        return "Your password"
+    return "Password of the second person" if request.form.get(security.SECOND_PERSON) else "Password"
 
 
 def _http(fault: HTTPException) -> Any:

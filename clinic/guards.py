@@ -23,20 +23,25 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from clinic import drafts, idempotency
-from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, SEARCHES, keep_to_site
+from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, keep_to_site, may, only_reads
 from clinic.accounts import security
 from clinic.accounts.models import User
 from clinic.extensions import csrf, db, write_from_here, writing
+from clinic.identifiers import parse_id
 from clinic.ledger.listener import lock_site, set_actor
 from clinic.ledger.verify import models
-from clinic.pages import get_or_404, me
+from clinic.pages import me
 from clinic.reading import reading_only
+from clinic.secret_boxes import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from clinic.model import Model
 
 
 def begin_by_reading() -> None:
@@ -146,7 +151,8 @@ def take_form_once() -> Response | None:
     if not _writes() or request.endpoint in KEYLESS:
         return None
     if request.form.get("do") in DRAFTING:
-        _refuse_records_of_others()
+        if request.form["do"] != "discard" and not _may_draft(me()):
+            abort(404)
         return DRAFTING[request.form["do"]](me().id)
     return idempotency.claim(me().id)
 
@@ -191,7 +197,8 @@ def _is_open() -> bool:
 
 def _writes() -> bool:
     """Return whether this request of a signed-in user may write."""
-    return request.method == "POST" and not _is_open() and request.endpoint not in SEARCHES
+    reads = only_reads(request.endpoint, request.form.get("do", ""))
+    return request.method == "POST" and not _is_open() and not reads
 
 
 def _to_sign_in(*, and_back: bool) -> Response:
@@ -215,8 +222,10 @@ def _rescue() -> Response | None:
     name, here = user.printed_name, current_user.is_authenticated and security.still_open()
     mine = here and me().id == who
     with writing(db.session()):
-        kept = drafts.keep(user.id)
+        keep_to_site(db.session(), user.site_id)
+        kept = _may_draft(user) and drafts.keep(user.id)
         db.session.commit()
+        keep_to_site(db.session(), None)
     if request.form.get("do") == "autosave":
         return Response(status=204)
     if not here:
@@ -234,7 +243,8 @@ def _keep_what_was_typed() -> bool:
     if not _writes() or request.endpoint in KEYLESS or not security.may_keep_what_was_typed():
         return False
     write_from_here(db.session())
-    kept = drafts.keep(me().id)
+    keep_to_site(db.session(), me().site_id)
+    kept = _may_draft(me()) and drafts.keep(me().id)
     db.session.commit()
     return kept
 
@@ -246,18 +256,23 @@ def _discard_draft(user_id: str) -> Response:
     return redirect(_page(), 303)
 
 
-def _refuse_records_of_others() -> None:
-    """Answer 404, as the form itself would, where the address names a record that this user's site does not have."""
+def _may_draft(user: User) -> bool:
+    """Whether a user may send this form, and the site has each record that its address names; it says 404 otherwise."""
     kinds = {model.KIND: model for model in models().values()}
-    for name, given in (request.view_args or {}).items():
-        if name.endswith("_id"):
-            kind = kinds.get(str(given)[:2].upper())
-            get_or_404(kind, str(given)) if kind else abort(404)
+    named = [str(given) for name, given in (request.view_args or {}).items() if name.endswith("_id")]
+    found = ((kinds.get(one[:2].upper()), one) for one in named)
+    here = all(kind is not None and _is_here(kind, one) for kind, one in found)
+    return here and may(user.role, request.endpoint or "")
+
+
+def _is_here(kind: type[Model], given: str) -> bool:
+    wanted = parse_id(given, kind.KIND)
+    return wanted is not None and db.session.scalar(select(kind.id).where(kind.id == wanted)) is not None
 
 
 def _not_kept(reason: str) -> Response:
     """Return the page that says why a draft is not kept, and keeps what was typed itself until that is mended."""
-    typed = [(name, text) for name, text in request.form.items(multi=True) if name not in UNSENT]
+    typed = [(name, text) for name, text in request.form.items(multi=True) if name != "do" and not is_secret(name)]
     page = render_template(
         "errors/draft.html", reason=reason, typed=typed, drafts=drafts.mine(me().id), url=drafts.sent_to()
     )
@@ -288,8 +303,6 @@ def _keep_draft(user_id: str) -> Response:
     return redirect(url_for("pathway.today"), 303)
 
 
-UNSENT = {"do", "password", "second_password"}
-"""What a page that keeps a form for another try leaves out."""
 DRAFTING: dict[str, Callable[[str], Response]] = {
     "draft": _keep_draft, "autosave": _autosave, "discard": _discard_draft,
 }  # fmt: skip

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from clinic import clock, create_app, idempotency
 from clinic.access import Role
 from clinic.accounts.models import SignIn, User
-from clinic.accounts.security import _hash
+from clinic.accounts.throttle import fingerprint
 from clinic.extensions import db
 from clinic.ledger.listener import set_actor
 from clinic.model import Model
@@ -228,7 +228,9 @@ def client_as(app: Flask, engine: Any) -> Callable[..., FlaskClient]:
         with engine.begin() as connection:
             who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
             token = f"a session of the tests {idempotency.new_key()}"
-            connection.execute(insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address=""))
+            connection.execute(
+                insert(SignIn).values(token_hash=fingerprint(token), user_id=who.id, began_at=at, address="")
+            )
         with browser.session_transaction() as cookie:
             cookie.update(
                 _user_id=who.fs_uniquifier, _fresh=True, token=token, began=at.timestamp(), seen=at.timestamp()

@@ -169,7 +169,7 @@ def set_up(server: Server) -> str:
     link = said.split("http", 1)[1].split("/", 3)[3].strip()
     server.start()
     browser = Browser(server.port)
-    browser.send(f"/{link}", password=PASSWORD, again=PASSWORD)
+    browser.send(f"/{link}", password=PASSWORD, password_again=PASSWORD)
     sign_in(browser)
     if browser.send("/patients/new", **PATIENT) != http.client.SEE_OTHER:
         raise Lost(f"the patient was not taken: {re.sub('<[^>]+>', ' ', browser.text)[:2000]}")

@@ -88,9 +88,9 @@ class WelcomeForm(RecordForm):
         required=True,
         hint="15 characters or more. A sentence of a few words is easy to keep",
     )
-    again = PasswordField("Repeat the password", autocomplete="new-password", required=True)
+    password_again = PasswordField("Repeat the password", autocomplete="new-password", required=True)
 
-    def validate_again(self, field: PasswordField) -> None:
+    def validate_password_again(self, field: PasswordField) -> None:
         """Refuse two different passwords."""
         if not self.password.errors and not field.errors and field.data != self.password.data:
             raise ValidationError("The passwords do not match. Type both again")

@@ -64,6 +64,7 @@ class User(Model, UserMixin):
     staff_number: Mapped[str | None] = field("Staff number", index=True)
     person_id: Mapped[str | None] = mapped_column(String(12), index=True)
     told_apart: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    unlocked_at: Mapped[datetime | None] = field("Allowed to sign in again", default=None)
 
     site: Mapped[Site] = relationship(foreign_keys="User.site_id", lazy="joined")
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, g, request, session
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.forms import LoginForm
-from flask_security.proxies import _security
 from flask_security.utils import verify_password
 from sqlalchemy import bindparam, delete, func, insert, inspect, select, update
 from werkzeug.datastructures import ImmutableMultiDict
 
 from clinic import clock
-from clinic.accounts import staffing
-from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
+from clinic.accounts import staffing, throttle
+from clinic.accounts.models import FailedSignIn, SignIn, Site, User
+from clinic.accounts.throttle import fingerprint, in_this_session
 from clinic.drafts import ANY_OF_READER
 from clinic.errors import Problem, RuleBroken, SettingsWrong
 from clinic.extensions import db, writing
@@ -31,106 +30,12 @@ from clinic.record_pool import Pool, give_related
 from clinic.row_reader import Listing, always_under
 from clinic.schema import current
 
-if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
-
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
-PAUSE = timedelta(seconds=30)
-SLACK = timedelta(minutes=2)
-"""How far ahead a moment may be that a clock noted: those of several machines differ by less."""
-SPRAYED = 10
-"""From so many accounts on on which one address failed, it is slowed down."""
-KNOWN_FOR = timedelta(days=30)
-"""How long an address counts as one from which a person signs in."""
 MOST_TYPED = 320
 """Characters of an address or a password that are looked at; no account has more."""
 SECOND_PERSON, OWN_PASSWORD = "second_person_id", "own_password"
 """The box of a form in which a second person is named, who types a password of her or his own."""
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
-
-
-def _address(typed: str) -> str:
-    """Return the fingerprint of the account that an address means: all its spellings are throttled as one."""
-    try:
-        return _hash(_security.mail_util.normalize(typed.strip()).casefold())
-    except ValueError:
-        return _hash(typed.strip().casefold())
-
-
-def _within_window(at: datetime) -> ColumnElement[bool]:
-    """Return the condition on tries that count now; those of a clock that was ahead do not keep anybody out."""
-    return FailedSignIn.at.between(at - THROTTLE_WINDOW, at + SLACK)
-
-
-def _failures(key: str, *, at: datetime) -> int:
-    """Return how many tries on a counter failed within the window."""
-    counted = select(func.count()).select_from(FailedSignIn)
-    return db.session.scalar(counted.where(FailedSignIn.name_hash == key, _within_window(at))) or 0
-
-
-def _must_wait(key: str, *, at: datetime) -> timedelta:
-    """Return how long a next try on a counter has to wait: 30 s after 5 failures, the window's rest after 10."""
-    tries = _failures(key, at=at)
-    if tries < THROTTLE_SLOW:
-        return timedelta()
-    mine = select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == key, _within_window(at))
-    last = db.session.scalar(mine)
-    return _rest(last, THROTTLE_WINDOW if tries >= THROTTLE_LOCK else PAUSE, at)
-
-
-def _rest(last: datetime | None, pause: timedelta, at: datetime) -> timedelta:
-    return max(timedelta(), (last or at) + pause - at)
-
-
-def _here() -> str:
-    """Return the fingerprint of the network address from which this request comes."""
-    return _hash(f"from {request.remote_addr or ''}")
-
-
-def _at_sign_in(email: str, *, at: datetime) -> tuple[str, bool]:
-    """Return the counter of an account at the sign-in, and whether its owner signed in from here in the last weeks.
-
-    Who did has a counter of her own here: strangers elsewhere cannot keep staff out of the clinic.
-    """
-    address = _address(email)
-    since = SignIn.address == (request.remote_addr or ""), SignIn.began_at > at - KNOWN_FOR
-    addresses = select(User.email).join(SignIn, SignIn.user_id == User.id).where(*since).distinct()
-    known = address in {_address(known) for known in db.session.scalars(addresses)}
-    return (_hash(f"{address} {_here()}") if known else address), known
-
-
-def _address_must_wait(*, at: datetime) -> timedelta:
-    """Return how long a next try from here has to wait after tries on many accounts failed (password spraying)."""
-    where = FailedSignIn.address_hash == _here(), _within_window(at)
-    counted = func.count(FailedSignIn.name_hash.distinct()), func.max(FailedSignIn.at)
-    tried, last = db.session.execute(select(*counted).where(*where)).one()
-    return _rest(last, PAUSE, at) if tried >= SPRAYED else timedelta()
-
-
-def _failed(key: str, *, at: datetime, address: str | None = None) -> int:
-    """Record a failed attempt; delete those that no longer count, so that the table stays small (R26)."""
-    near = FailedSignIn.at.between(at - 2 * THROTTLE_WINDOW, at + SLACK)
-    db.session.execute(delete(FailedSignIn).where(~near))
-    row = insert(FailedSignIn).values(name_hash=key, address_hash=address, at=at)
-    return db.session.execute(row.returning(FailedSignIn.key)).scalar_one()
-
-
-def _count_try(email: str, *, at: datetime) -> timedelta:
-    """Count a try as failed before it is judged, so that many at once gain nothing; success takes it back.
-
-    Returns how long it has to wait; then it is neither counted nor judged.
-    """
-    with writing(db.session()):
-        key, known = _at_sign_in(email, at=at)
-        wait = _must_wait(key, at=at) or (timedelta() if known else _address_must_wait(at=at))
-        if not wait:
-            g.counted_try = _failed(key, at=at, address=_here())
-        db.session.commit()
-    return wait
 
 
 def lead_within() -> None:
@@ -141,10 +46,13 @@ def lead_within() -> None:
             setattr(request, part, ImmutableMultiDict([pair for pair in sent.items(multi=True) if pair[0] != "next"]))
 
 
-class SignInForm(LoginForm):
-    """The sign-in form with its throttle. Every refusal reads alike, so that nobody learns who works here."""
+NO_WAIT = throttle.Wait(timedelta(), said=False)
 
-    wait: timedelta = timedelta()
+
+class SignInForm(LoginForm):
+    """The sign-in form with its throttle. A refusal tells of tries alone, so that nobody learns who works here."""
+
+    wait = NO_WAIT
 
     def validate(self, **more: Any) -> bool:
         """Check the throttle, then address and password, which is slow and done without the write lock."""
@@ -153,11 +61,8 @@ class SignInForm(LoginForm):
         if len(email) > MOST_TYPED or len(password) > MOST_TYPED:
             self.form_errors.append("No account uses this address.")
             return False
-        self.wait = _count_try(email, at=at) if email else timedelta()
-        if self.wait:
-            self.form_errors.append("Too many attempts. Wait a few minutes, or ask an administrator of your clinic.")
-            return False
-        return super().validate(**more)
+        self.wait = throttle.count_try(email, at=at) if email else NO_WAIT
+        return not self.wait.rest and super().validate(**more)
 
 
 def recheck(user: User, password: str) -> None:
@@ -166,24 +71,15 @@ def recheck(user: User, password: str) -> None:
     Tries are throttled like the sign-in and counted apart from it: who is signed in signs, whatever strangers try.
     """
     at = clock.now()
-    if _must_wait(_in_session(user), at=at):
+    if throttle.must_wait(db.session(), in_this_session(user), at=at):
         raise WrongPassword(
             Problem("Too many incorrect passwords. Wait a few minutes before you try again.", "password")
         )
     if not _is_password_of(user, password):
         db.session.rollback()
-        _failed(_in_session(user), at=at)
+        throttle.failed(in_this_session(user), at=at)
         db.session.commit()
         raise WrongPassword(Problem("Incorrect password. Nothing was signed.", "password"))
-
-
-def _in_session(user: User) -> str:
-    """Return the counter of a person's tries in open sessions; on a colleague's form, those of the two together.
-
-    So nobody keeps a colleague from signing by typing wrong passwords as the second person.
-    """
-    host = "" if getattr(current_user, "id", user.id) == user.id else f" of {current_user.id}"
-    return _hash(f"in a session {user.id}{host}")
 
 
 def _is_password_of(user: User, password: str) -> bool:
@@ -204,10 +100,10 @@ def check_password_ahead(user: User) -> None:
     """
     password, second = request.form.get("password", ""), request.form.get(SECOND_PERSON, "")
     own = request.form.get(OWN_PASSWORD, "")
-    if own and not _must_wait(_in_session(user), at=clock.now()):
+    if own and not throttle.must_wait(db.session(), in_this_session(user), at=clock.now()):
         _is_password_of(user, own)
     whose = db.session.scalar(select(User).where(User.id == second)) if second else user
-    if password and whose is not None and not _must_wait(_in_session(whose), at=clock.now()):
+    if password and whose is not None and not throttle.must_wait(db.session(), in_this_session(whose), at=clock.now()):
         _is_password_of(whose, password)
 
 
@@ -226,7 +122,7 @@ def _began(_app: Flask, user: User, **_more: Any) -> None:
         db_session.execute(delete(FailedSignIn).where(FailedSignIn.key == g.pop("counted_try", None)))
         db_session.execute(
             insert(SignIn).values(
-                token_hash=_hash(token), user_id=user.id, began_at=at, address=request.remote_addr or ""
+                token_hash=fingerprint(token), user_id=user.id, began_at=at, address=request.remote_addr or ""
             )
         )
         db_session.commit()
@@ -236,7 +132,7 @@ def _began(_app: Flask, user: User, **_more: Any) -> None:
 def _ended(_app: Flask, **_more: Any) -> None:
     token = session.get("token")
     if token:
-        db.session.execute(update(SignIn).where(SignIn.token_hash == _hash(token)).values(ended_at=clock.now()))
+        db.session.execute(update(SignIn).where(SignIn.token_hash == fingerprint(token)).values(ended_at=clock.now()))
         db.session.commit()
     for name in ("token", "began", "seen"):
         session.pop(name, None)
@@ -272,7 +168,7 @@ OPEN_SESSION = Listing(
 
 def not_ended() -> bool:
     """Return whether this session was begun here and ended by nobody, and its owner still works here."""
-    given = {"token": _hash(session.get("token", "")), "reader": current_user.id}
+    given = {"token": fingerprint(session.get("token", "")), "reader": current_user.id}
     ended = next(iter(OPEN_SESSION.rows(db.session(), given)), None)
     g.unread = ended.unread if ended is not None else 0
     g.drafts = ended is not None and bool(ended.drafts)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from clinic.access import Role
 from clinic.accounts.identity import alike, settle
 from clinic.accounts.models import SignIn, Site, User, new_uniquifier
+from clinic.accounts.throttle import forget_failures, waits_until
 from clinic.errors import RuleBroken
 from clinic.extensions import write_from_here
 
@@ -111,7 +112,17 @@ def reset(session: Session, *, by: User | None, user: User, at: datetime) -> Non
             " only way back. Add another one first, or use clinic user reset on the server."
         )
     user.password = None
+    forget_failures(session, user)
     end_sessions(session, user=user, at=at)
+
+
+def allow_sign_in(session: Session, *, by: User | None, user: User, at: datetime) -> None:
+    """Forget the wrong passwords that were tried with an account, so that its owner does not have to wait."""
+    _only_administrators(by, user.site_id)
+    if waits_until(session, user, at=at) is None:
+        raise RuleBroken(f"{user.printed_name} does not have to wait. Nothing keeps this account from signing in.")
+    forget_failures(session, user)
+    user.unlocked_at = at
 
 
 def end_sessions(session: Session, *, user: User, at: datetime) -> None:
@@ -149,6 +160,7 @@ def set_password(session: Session, *, user: User, password: str, at: datetime) -
     if _bound(user) != bound:
         raise RuleBroken("This account was changed a moment ago. Ask an administrator for a new link.")
     user.password = hashed
+    forget_failures(session, user)
     end_sessions(session, user=user, at=at)
 
 

@@ -14,6 +14,7 @@ from clinic.accounts import staffing
 from clinic.accounts.forms import IdentityForm, PersonForm, WelcomeForm
 from clinic.accounts.identity import alike, undecided
 from clinic.accounts.models import SignIn, User
+from clinic.accounts.throttle import waits_until
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.ledger.listener import set_actor
@@ -117,6 +118,7 @@ def show(user_id: str) -> str:
         person=person,
         state=_standing(person),
         last=_last_sign_in(person),
+        waits_until=waits_until(db.session(), person, at=clock.now()),
         unsettled=undecided(person, alike(db.session(), person)),
         keeps=keeps,
         myself=person.id == me().id,
@@ -190,6 +192,15 @@ def reset(user_id: str) -> Response:
     person = _person(user_id)
     staffing.reset(db.session(), by=me(), user=person, at=clock.now())
     return _done(person, "The old password no longer works. Hand over the link below.")
+
+
+@bp.post("/staff/<user_id>/sign-in")
+@allow(KEEPS)
+def allow_sign_in(user_id: str) -> Response:
+    """Let a person sign in at once who has to wait after wrong passwords."""
+    person = _person(user_id)
+    staffing.allow_sign_in(db.session(), by=me(), user=person, at=clock.now())
+    return _done(person, f"{person.printed_name} can sign in again.")
 
 
 def _person(public_id: str) -> User:

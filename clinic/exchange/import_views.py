@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 
 from clinic import clock, drafts, idempotency, read_log, wording
@@ -159,7 +159,7 @@ def columns(key: str) -> Answer:
         with _told(trouble):
             return _save_columns(upload)
     draft = drafts.at_hand(me().id) if request.method == "GET" else None
-    if draft is not None:
+    if draft is not None and draft[1].isoformat() > upload.saved_at:  # what was saved later is not overwritten
         upload.mapping = import_columns.written(upload, _headings(upload), draft[0])
     shown = render_template("imports/columns.html", trouble=trouble, **_columns_page(upload, trouble))
     return (shown, 422) if trouble else shown
@@ -180,12 +180,10 @@ def _save_columns(upload: Upload) -> Answer:
     if mistakes := _mistakes(upload):
         raise RuleBroken(*mistakes)
     if request.form.get("do") == "again":
-        return commit_and_redirect(
-            url_for("imports.columns", key=upload.key), "Saved. Check the table when it is done."
-        )
-    answer = commit_and_redirect(url_for("imports.preview", key=upload.key))
+        flash("Saved. Check the table when it is done.", "ok")
+        return redirect(url_for("imports.columns", key=upload.key), 303)
     import_steps.check(db.session(), upload, me())
-    return answer
+    return redirect(url_for("imports.preview", key=upload.key), 303)
 
 
 def _mistakes(upload: Upload) -> list[str]:
@@ -240,6 +238,7 @@ def _confirmed(upload: Upload) -> Answer:
         import_steps.check(db.session(), upload, me())
         return redirect(here, 303)
     report = import_steps.import_now(db.session(), upload, me())
+    drafts.end_at(me().id, url_for("imports.columns", key=upload.key))
     answer = commit_and_redirect(url_for("imports.show", batch_id=report.batch), report.sentences()[-1])
     upload.discard()
     return answer
@@ -275,6 +274,7 @@ def rejects(key: str) -> Response:
 def discard(key: str) -> Answer:
     """Remove a table that is not to be imported."""
     _upload(key).discard()
+    drafts.end_at(me().id, url_for("imports.columns", key=key))
     return commit_and_redirect(url_for("imports.index"), "The table was discarded. Nothing was imported.")
 
 

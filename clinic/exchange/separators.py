@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 MARKS = {",": ",", ";": ";", "|": "|", "tab": "\t"}
 """The marks that can separate cells, by what a mapping calls them."""
-SAMPLED = 50
-"""Rows that are looked at."""
+MOST_COLUMNS = 1_000
+SAMPLED, MOST_SAMPLED = 50, 1_000_000
+"""Rows that are looked at, and their characters."""
 SAID = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[,;|\t]*\s*", re.IGNORECASE)
 
 
@@ -65,6 +66,6 @@ def _split(lines: list[str], mark: str) -> list[list[str]]:
     """Return the cells of each row, separated by a mark; the spaces behind it stay, unless quotation marks follow."""
     try:
         rows = csv.reader((re.sub(rf"(^|{re.escape(mark)}) +(?=\")", r"\1", line) for line in lines), delimiter=mark)
-        return [cells for cells in rows if cells]
+        return [cells[: MOST_COLUMNS + 1] for cells in rows if cells]
     except csv.Error:
         return []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange import spreadsheets, text_files
-from clinic.exchange.separators import MARKS
+from clinic.exchange.separators import MARKS, MOST_COLUMNS
 from clinic.exchange.text_files import ENCODINGS
 from clinic.exchange.written_days import RealDate
 from clinic.fields import RUNS_AS_FORMULA
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 100_000
-MOST_COLUMNS = 1_000
 MOST_CELLS = 5_000_000
 MOST_HEADING = 1_000
 MOST_TEXT = 32_767

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from clinic.errors import RuleBroken
-from clinic.exchange.separators import MARKS, SAMPLED, said_by, separator_of
+from clinic.exchange.separators import MARKS, MOST_COLUMNS, MOST_SAMPLED, SAMPLED, said_by, separator_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -129,6 +129,28 @@ def _bounded(file: IO[str]) -> Iterator[str]:
         yield line
 
 
+class _Row:
+    """The row that is being read: where it begins, and how long it is over all its lines."""
+
+    def __init__(self) -> None:
+        self.begins, self.length = 1, 0
+
+    def lines(self, file: IO[str]) -> Iterator[str]:
+        """Yield the lines of a file; raises `RuleBroken` where a row, which quotation marks carry on, has too many."""
+        for text in _bounded(file):
+            self.length += len(text)
+            if self.length > MOST_LINE:
+                raise RuleBroken(
+                    f"Row {self.begins} is longer than {MOST_LINE:,} characters. Is a quotation mark missing there?"
+                )
+            yield text
+
+    def ended(self, line: int) -> int:
+        """Note that the row ends with a line of the file; return with which one it began."""
+        began, self.begins, self.length = self.begins, line + 1, 0
+        return began
+
+
 def _separator(file: IO[str], heading_row: int, wanted: str, headings: Collection[str]) -> tuple[str, bool]:
     """Return the mark between the cells of a text, and whether its first line says nothing but that mark."""
     sample: list[str] = []
@@ -138,7 +160,7 @@ def _separator(file: IO[str], heading_row: int, wanted: str, headings: Collectio
             continue
         if sample or (number >= heading_row if heading_row else line.strip() and not line.startswith("#")):
             sample.append(line)
-        if len(sample) > SAMPLED:
+        if len(sample) > SAMPLED or sum(map(len, sample)) > MOST_SAMPLED:
             break
     file.seek(0)
     return MARKS.get(wanted) or said or separator_of(sample, headings), bool(said)
@@ -146,11 +168,15 @@ def _separator(file: IO[str], heading_row: int, wanted: str, headings: Collectio
 
 def _lines(file: IO[str], mark: str, said: bool) -> Iterator[tuple[int, list[str]]]:  # noqa: FBT001 - of one file
     # A space may stand before a quotation mark; else both would be part of the text.
-    reader = csv.reader(_bounded(file), delimiter=mark, strict=True, skipinitialspace=True)
+    row = _Row()
+    reader = csv.reader(row.lines(file), delimiter=mark, strict=True, skipinitialspace=True)
     try:
-        before = 0
         for cells in reader:
-            line, before = before + 1, reader.line_num
+            line = row.ended(reader.line_num)
+            if len(cells) > MOST_COLUMNS:
+                raise RuleBroken(
+                    f"Row {line} has {len(cells):,} cells; {MOST_COLUMNS:,} columns are the most. Remove the rest."
+                )
             yield line, [] if said and line == 1 else cells
     except csv.Error as fault:
         raise RuleBroken(f"Line {reader.line_num} cannot be read as CSV: {fault}.") from fault

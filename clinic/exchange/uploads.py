@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 from pydantic import ValidationError
 
-from clinic import wording
+from clinic import clock, wording
 from clinic.errors import RuleBroken
 from clinic.exchange.mapping import Mapping, faults_of
 from clinic.exchange.tables import READING
@@ -47,7 +47,7 @@ class Upload:
     """One uploaded table. ``mapping``: what `Mapping` takes; ``checked``: what the last check found, None before it.
 
     ``seen``: the notes that were confirmed; ``same``: rows left out, since their patients are registered already.
-    ``length`` and ``sha256``: bytes and hash of the table as it was sent.
+    ``length`` and ``sha256``: bytes and hash of the table as it was sent. ``saved_at``: a draft from before is over.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Upload:
     checked: dict[str, Any] | None = None
     seen: list[int] = field(default_factory=list)
     same: list[int] = field(default_factory=list)
+    saved_at: str = ""
 
     @property
     def folder(self) -> Path:
@@ -105,6 +106,7 @@ class Upload:
 
     def save(self) -> None:
         """Write down how far it is, all at once: whoever reads meanwhile reads the state before or after."""
+        self.saved_at = clock.now().isoformat()
         try:
             with written_whole(self.folder / STATE) as file:
                 file.write(json.dumps(asdict(self)).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 
 from clinic import clock, drafts, preferences, read_log, wording
 from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
@@ -219,5 +219,5 @@ def scan() -> Answer:
     form = form_of(ScanForm)
     if form.validate_on_submit():
         with refusals_to(form):
-            return commit_and_redirect(codes.leads_to(db.session(), form.code.data or ""))
+            return redirect(codes.leads_to(db.session(), form.code.data or ""), 303)
     return form_page(form, template="pathway/scan.html")

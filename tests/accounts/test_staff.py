@@ -38,7 +38,7 @@ def link_on(browser, page, person):
 
 
 def chosen(browser, link, password=GOOD, again=None):
-    return browser.post(link, data={"password": password, "again": again or password})
+    return browser.post(link, data={"password": password, "password_again": again or password})
 
 
 def test_the_list_shows_the_people_of_this_clinic_alone(client_as, page):

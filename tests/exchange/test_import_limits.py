@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+import tracemalloc
 import zipfile
 import zlib
 from datetime import date
@@ -110,7 +111,7 @@ def test_another_kind_of_spreadsheet_is_named(table, name):
 
 @pytest.mark.parametrize(("raw", "says"), [
     (b"a,b\n" + b"1,2\n" * (tables.MOST_ROWS + 1), "more than 100,000 rows"),
-    (b",".join(b"c%d" % n for n in range(1001)), "1001 columns; 1,000 are the most"),
+    (b",".join(b"c%d" % n for n in range(1001)), "Row 1 has 1,001 cells; 1,000 columns are the most"),
     (b",".join(b"c%d" % n for n in range(1000)) + b"\n" + b"1,\n" * 5001, "more than 5,000 rows"),
     (b"a,b\n1," + b"x" * (tables.MOST_TEXT + 1), "Row 2, column b: the text has 32,768 characters; 32,767 fit"),
     (b"a," + b"(" * 130_000, "heading 2 has 130,000 characters; 1,000 are the most"),
@@ -122,6 +123,28 @@ def test_another_kind_of_spreadsheet_is_named(table, name):
 def test_a_text_file_that_would_fill_the_memory_is_refused(table, raw, says):
     with pytest.raises(RuleBroken, match=says):
         tables.read(table(raw=raw))
+
+
+@pytest.mark.parametrize(("raw", "row"), [
+    (b"a,b\n" + (b"," * 900_000 + b"\n") * 15, 2),
+    (b"a;b\n1;2\n" + (b";" * 900_000 + b"\n") * 15, 3),
+    (b"a|b\n" + (b"|" * 900_000 + b"\n") * 15, 2),
+    (b"sep=\t\na\tb\n" + (b"\t" * 900_000 + b"\n") * 15, 3),
+    ((b"," * 900_000 + b"x\n") * 15, 1),
+    (b"a,b\n" + b'"\n",' * 3_000_000, 2),
+    (b"a,b\n" + (b'"x",' * 240_000 + b'"\n",') * 15, 2),
+    (b"a,b\n" + b"1,2\n" * 60 + (b"1," * 400_000 + b"\n") * 15, 62),
+])  # fmt: skip
+def test_a_text_of_a_few_lines_with_very_many_cells_is_refused_before_it_fills_the_memory(table, raw, row):
+    file = table(raw=raw)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RuleBroken, match=f"Row {row} (has|is longer)"):
+            list(tables.read(file).rows)
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 64 * 1024**2, f"{most:,} bytes"
 
 
 @pytest.mark.parametrize("work", [

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from clinic import clock, create_app
 from clinic.access import keep_to_site
 from clinic.accounts.models import SignIn, Site, User
-from clinic.accounts.security import _hash
+from clinic.accounts.throttle import fingerprint
 from clinic.extensions import db
 from clinic.reports import asking
 from clinic.reports.catalog import REPORTS
@@ -79,10 +79,10 @@ def demo(shown: Any) -> Callable[[str], FlaskClient]:
         browser, at, token = shown.test_client(), clock.now(), f"a session of {email}"
         with shown.app_context(), db.engine.begin() as connection:
             who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
-            known = select(SignIn.user_id).where(SignIn.token_hash == _hash(token))
+            known = select(SignIn.user_id).where(SignIn.token_hash == fingerprint(token))
             if connection.execute(known).first() is None:
                 connection.execute(
-                    insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address="")
+                    insert(SignIn).values(token_hash=fingerprint(token), user_id=who.id, began_at=at, address="")
                 )
         with browser.session_transaction() as cookie:
             cookie.update(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from clinic.accounts.models import FailedSignIn, User
 from clinic.cli import clinic
 from clinic.extensions import db
 from clinic.health import LEAST_SPACE
+from clinic.idempotency import new_key
 from clinic.patients.models import Patient
 from tests.conftest import FAST, make_schema, settings
 from tests.databases import PostgreSQLStore
@@ -110,16 +112,21 @@ def test_no_page_waits_for_a_writer(house, impatient, begun, client_as, session,
         assert {"exchange.download", "pathway.timeline_of", "pathway.today", "record_pages.amendment"} < shown
 
 
-def test_a_search_waits_for_no_writer(house, impatient, begun, client_as):
+def test_a_search_waits_for_no_writer(house, impatient, begun, client_as, session, course):
     browser, quality = client_as("nurse"), client_as("quality")
+    treatment = course.treatment.id
+    session.commit()
     with locked(house.store):
         begun.clear()
         for url in ("/patients", "/products", "/donors"):
             assert searched(browser, url, q="lind").status_code == 200
         for url in ("/ledger", "/ledger/readings"):
             assert searched(quality, url, kind="view").status_code == 200
+        found = browser.post("/scan", data={"code": treatment})
+        assert (found.status_code, found.location) == (303, f"/treatments/{treatment}")
+        assert "Scan it again" in browser.post("/scan", data={"code": "no such code"}).text
     assert set(begun) == {"BEGIN"}
-    assert len(SEARCHES) == 5
+    assert len(SEARCHES) == 6
 
 
 @pytest.mark.parametrize("url", ["/static/vendor/clinic.css", "/static/logo.svg", "/healthz"])
@@ -176,8 +183,25 @@ def test_a_password_is_never_put_into_the_page(house, impatient, client):
         answer = client.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD})
         page = is_the_page(answer)
         assert PASSWORD not in answer.text
-        assert "go back" in page.text
+        assert page.hidden["email"] == "nurse@north.demo"
+        assert [box["type"] for box in page.inputs if box.get("name") == "password"] == ["password"]
     assert client.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD}).status_code == 302
+
+
+def test_the_page_asks_for_passwords_and_files_again_and_keeps_the_rest(house, impatient, client_as, session, course):
+    browser, url = client_as("nurse"), f"/treatments/{course.treatment.id}/bedside"
+    session.commit()
+    secret = dict.fromkeys(("own_password", "password", "password_again"), PASSWORD)
+    letter = {"letter": (io.BytesIO(b"%PDF"), "letter.pdf")}
+    with locked(house.store):
+        sent = {"volume": "62", "second_person_id": "US-1", "idempotency_key": new_key(), **secret, **letter}
+        answer = browser.post(url, data=sent)
+    page = is_the_page(answer)
+    assert PASSWORD not in answer.text
+    assert page.hidden["volume"] == "62"
+    assert {box["name"]: box["type"] for box in page.inputs} == {**dict.fromkeys(secret, "password"), "letter": "file"}
+    for said in ("without password and file", "Your password", "Password of the second person", "letter.pdf"):
+        assert said in page
 
 
 def test_the_work_of_checking_a_password_is_done_before_the_lock_is_taken(begun, client_as, course, monkeypatch):

@@ -103,7 +103,7 @@ def test_nobody_is_remembered_on_a_shared_tablet(client):
 
 
 def test_a_flood_of_unknown_names_fills_no_table(client, session, monkeypatch):
-    monkeypatch.setattr("clinic.accounts.security.THROTTLE_WINDOW", timedelta(seconds=-1))
+    monkeypatch.setattr("clinic.accounts.throttle.THROTTLE_WINDOW", timedelta(seconds=-1))
     for number in range(5):
         sign_in(client, f"nobody{number}@north.demo", "x")
     assert session.scalar(select(func.count()).select_from(FailedSignIn)) <= 1

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from clinic import clock
 from clinic.accounts.models import FailedSignIn, SignIn, User
-from clinic.accounts.security import SPRAYED
+from clinic.accounts.throttle import SPRAYED
 from clinic.idempotency import new_key
 from tests.factories import PASSWORD, harvested, ready_for_harvest
 from tests.reading import Page
