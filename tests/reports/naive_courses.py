@@ -128,17 +128,27 @@ def followup(clinic, asked):
 
 
 def engraftment(clinic, asked):
-    chosen, starts = courses(clinic, asked), begun(clinic, asked)
-    seen, days = observed(clinic, asked), {}
-    for score in clinic["outcome_score"]:
-        if score["instrument"] == "anc_recovery" and score["value"] is not None:
-            days[score["treatment_id"]] = float(score["value"])
-    some = [id_ for id_ in starts if chosen[id_][1]["cell_type"] in {"hsc", "gene_modified"}]
-    group = lambda id_: chosen[id_][1][asked["by"]]  # noqa: E731
-    return {
-        "recovered": tally((group(id_), id_) for id_ in some if id_ in days),
-        "died": tally((group(id_), id_) for id_ in some if id_ not in days and seen[id_][1]),
-    }
+    """A course counts where a day of recovery is written down, or that there was none, until that was last seen."""
+    chosen, seen, columns = courses(clinic, asked), observed(clinic, asked), {"n": [], "recovered": [], "died": []}
+    for id_ in begun(clinic, asked):
+        if chosen[id_][1]["cell_type"] not in {"hsc", "gene_modified"}:
+            continue
+        about = [s for s in clinic["outcome_score"] if s["treatment_id"] == id_]
+        about = [s for s in about if s["instrument"] in {"anc_recovery", "anc_recovered"}]
+        days = [s for s in about if s["instrument"] == "anc_recovery" and s["value"] is not None]
+        none = [
+            s for s in about if s["did_not_occur"] or (s["instrument"] == "anc_recovered" and s["value"] in {0, "0"})
+        ]
+        until = [s["course_day"] for s in none if s["course_day"] is not None]
+        if not days and (not none or (id_ not in seen and not until)):
+            continue
+        pair = (chosen[id_][1][asked["by"]], id_)
+        columns["n"].append(pair)
+        if days:
+            columns["recovered"].append(pair)
+        elif id_ in seen and seen[id_][1] and (not until or seen[id_][0] <= max(until)):
+            columns["died"].append(pair)
+    return {key: tally(pairs) for key, pairs in columns.items()}
 
 
 def outcomes(clinic, asked):
