@@ -179,7 +179,17 @@ def outcomes(clinic, asked):
     chosen = courses(clinic, asked)
     visit = clinic.by_id("follow_up_visit")
     scores = [s for s in clinic["outcome_score"] if s["instrument"] == "vas_pain_cm" and s["value"] is not None]
-    base = {s["treatment_id"]: float(s["value"]) for s in scores if visit[s["visit_id"]]["name"] == "Baseline"}
+    start = {
+        row["treatment_id"]: known_day(row, "performed_at") for row, _d, f in given(clinic, {}, any_time=True) if f
+    }
+    base = {}
+    for s in scores:
+        one, zero = visit[s["visit_id"]], start.get(s["treatment_id"])
+        on = known_day(one, "performed_at") if one["performed_at"] else None
+        by = (on - zero).days if on and zero else one["course_day"]
+        planned = one["plan_id"] and clinic.by_id("planned_visit")[one["plan_id"]]["day"] > 0
+        if not planned and (one["name"].lower() == "baseline" or (by is not None and by <= 0)):
+            base[s["treatment_id"]] = float(s["value"])
     at = {visit[s["visit_id"]]["plan_id"]: float(s["value"]) for s in scores}
     due, known, gained = [], [], {}
     for plan in clinic["planned_visit"]:
