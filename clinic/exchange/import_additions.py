@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 from clinic.exchange import import_rows, parse_cell
 from clinic.exchange.import_checks import Given, asked
 from clinic.exchange.import_course import History
-from clinic.exchange.import_days import first_day
+from clinic.exchange.import_days import first_day, first_span
 from clinic.exchange.import_deaths import tells_of_death
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_known import contradictions, visit_key
@@ -153,6 +153,9 @@ class FurtherAdministration(FurtherCourse):
         self._weighed(course.patient)
         self._cells(course, course.donor, course.protocol_version)
         self._given_before(course.patient)
+        self.problems += survival_faults(
+            self, course.patient, self.known.first_span(course) or first_span(self), course
+        )
         if not self.known.planned(course):
             self.records += visits_to_come(self.records, course, course.patient, by=self.by, at=self.at)
 

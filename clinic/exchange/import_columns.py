@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
+from clinic.exchange.heading_units import BRACKETS, told_otherwise, wanted_unit
 from clinic.exchange.import_labels import Labels
 from clinic.exchange.import_targets import SEVERAL, described, slot
+from clinic.exchange.mapping import Target
 from clinic.exchange.tables import UNNAMED
 from clinic.protocols.catalogues import QC_TESTS
 
@@ -86,7 +88,11 @@ def columns(table: Table, upload: Upload) -> list[Column]:
             column.details = {key: str(targets[0].get(key, "")) for key in DETAILS}
             column.missing = "; ".join(targets[0].get("missing", ()))
         elif (
-            name not in ignored and name not in elsewhere and (target := guess.get(plain(name))) and target not in taken
+            name not in ignored
+            and name not in elsewhere
+            and (target := guess.get(plain(name)))
+            and target not in taken
+            and not told_otherwise(name, wanted_unit(Target(to=target), upload.kind))
         ):
             column.to, column.suggested = target, True
             taken.add(target)
@@ -97,7 +103,7 @@ def columns(table: Table, upload: Upload) -> list[Column]:
 
 def plain(text: str) -> str:
     """Return a heading without case, marks and units."""
-    return re.sub(r"[\W_]+", "", re.sub(r"\([^()]*\)", "", text)).casefold()
+    return re.sub(r"[\W_]+", "", BRACKETS.sub("", text)).casefold()
 
 
 def suggestions(kind: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from clinic.exchange.heading_units import unit_faults
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import OWN, slot
 from clinic.exchange.separators import MARKS, other_marks
@@ -51,7 +52,7 @@ def heading_faults(table: Table, mapping: Mapping) -> list[Fault]:
     ]
     if any(fault.row == 1 for fault in problems) and not table.guesses:
         problems = _elsewhere(table) + problems
-    return problems + [_of_encoding(table)] * bool(table.guesses)
+    return problems + unit_faults(mapping) + [_of_encoding(table)] * bool(table.guesses)
 
 
 def _where(table: Table, mapping: Mapping, absent: set[str]) -> str:

@@ -67,10 +67,11 @@ class Known:
         self.session, self.by, self.mapping, self.wide = session, by, mapping, wide
         self.donors: dict[str, Donor] = {}
         self.visits = KnownVisits(session, by.site.zone, self.first_given)
-        self.survival = KnownSurvival(session)
+        self.survival = KnownSurvival(session, self.courses, self.first_given)
         self.scored: set[tuple[str, str]] = set()
         self.plans: set[str] = set()
         self._begun: dict[str, Span | None] = {}
+        self._courses: dict[str, list[Treatment]] = {}
 
     @cached_property
     def consents_since(self) -> datetime | None:
@@ -111,9 +112,11 @@ class Known:
 
     def courses(self, patient: Patient) -> list[Treatment]:
         """Return the courses of a person, the first recorded first."""
-        ids = [one.id for one in patient.person]
-        chosen = select(Treatment).where(Treatment.patient_id.in_(ids)).order_by(Treatment.recorded_at, Treatment.id)
-        return list(self.session.scalars(chosen))
+        if patient.id not in self._courses:
+            of_person = Treatment.patient_id.in_([one.id for one in patient.person])
+            chosen = select(Treatment).where(of_person).order_by(Treatment.recorded_at, Treatment.id)
+            self._courses[patient.id] = list(self.session.scalars(chosen))
+        return self._courses[patient.id]
 
     def own_donor(self, patient: Patient) -> Donor | None:
         """Return the patient as the donor of own cells, where a course made her or him one before."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
+from clinic.exchange.heading_units import sentence, told_otherwise
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
@@ -141,8 +142,11 @@ def _timed(row: int, halves: tuple[str, str], said: tuple[str, Pair], mapping: M
         return Given(text=None, column=pair.time, written=time, missing=_half(time, happened, pair, no_time, unsaid))
     try:
         place = _slot(target, mapping)
-        time = parse_cell.without_unit(time, unit_of(place, Target(to=target)))
+        time = parse_cell.without_unit(
+            time, unit_of(place, Target.model_validate({"to": target, "as": pair.transform}))
+        )
         time = parse_cell.one_way(time, mapping.decimal)
+        time = parse_cell.TRANSFORMS[pair.transform](time) if pair.transform else time
     except parse_cell.NotThat as fault:
         problems.append(Fault(row=row, column=pair.time, value=time, expected=str(fault)))
         return Given(text=None, column=pair.time, written=time)
@@ -265,7 +269,7 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
         if mapping and is_figure(place := _slot(target.to, mapping)):
             if transform == "percent_of_one" and text.endswith("%"):
                 text, transform = parse_cell.without_unit(text, "%"), ""  # it is one already
-            unit = unit if place == VALUE and not target.factor else unit_of(place, target)
+            unit = _unit_of_value(name, unit) if place == VALUE and not target.factor else unit_of(place, target)
             text = parse_cell.without_unit(text, unit) if has_unit(target) else text
             text = parse_cell.one_way(text, decimal)
         text = parse_cell.TRANSFORMS[transform](text) if transform else text
@@ -275,6 +279,13 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
         problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))
         return Given(text=None, column=name, written=written)
     return Given(text=target.template.replace("{}", text) if target.template else text, column=name, written=written)
+
+
+def _unit_of_value(heading: str, unit: str) -> str:
+    """Return the unit of the instrument that the row names, if the heading of the figures has no other one."""
+    if said := told_otherwise(heading, unit):
+        raise parse_cell.NotThat(sentence(said, unit))
+    return unit
 
 
 def _translated(written: str, target: Target, mapping: Mapping | None) -> str:

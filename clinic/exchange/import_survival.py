@@ -8,27 +8,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import inspect, select
 
 from clinic import wording
+from clinic.administration.models import Administration
 from clinic.clock import Span, span_in
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, asked
 from clinic.exchange.import_same_visit import said_of
 from clinic.exchange.import_targets import Slot
+from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.after_death import CLOSE
 from clinic.followup.models import FollowUpVisit, OutcomeScore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
+    from clinic.patients.models import Patient
     from clinic.treatments.models import Treatment
 
+T = TypeVar("T", FollowUpVisit, AdverseEvent, Administration)
 TIME, STATUS = "survival_days", "survival_status"
 NO_STATUS = "“survival_status” beside it, 1 for died and 0 for alive, or a pair of both: the time alone does not tell"
 
@@ -40,7 +46,7 @@ def survival_faults(history: Any, patient: Any, begun: Span | None, course: Trea
     ended in death.
     """
     day = begun.day if begun is not None else None
-    return [*_against_record(history, patient, begun), *_against_each_other(history, course, day)]
+    return [*_against_record(history, patient, begun), *_against_each_other(history, patient, course, day)]
 
 
 def _against_record(history: Any, patient: Any, begun: Span | None) -> list[Fault]:
@@ -99,51 +105,140 @@ class Score(NamedTuple):
     course_day: int | None
 
 
-Known = tuple[dict[str, FollowUpVisit], dict[str, list[Score]]]
+class Known(NamedTuple):
+    """What is known of the survival of a course: its visits by id, the scores of each, deaths by events, cells given.
+
+    ``begun``: the day of its first cells, where it is known.
+    """
+
+    visits: dict[str, FollowUpVisit]
+    scores: dict[str, list[Score]]
+    events: list[AdverseEvent]
+    given: list[Administration]
+    begun: date | None
+
+    def seen(self, zone: str, begun: date | None, *, of: str = "") -> dict[str, Seen]:
+        """Return what each visit, event and administration tells, in days since ``begun``, by its id.
+
+        ``of``: the course of which it tells, where that is another one.
+        """
+        found = {id_: _seen(one, self.scores.get(id_, ()), zone, self.begun) for id_, one in self.visits.items()}
+        found |= {one.id: _of_event(one, zone, self.begun) for one in self.events}
+        cells = [(one.id, one, _day_since(one, "performed_at", zone, self.begun)) for one in self.given]
+        found |= {id_: Seen(name=one.NOUN, until=day) for id_, one, day in cells if day is not None}
+        if not of:
+            return found
+        by = (self.begun - begun).days if self.begun is not None and begun is not None else None
+        return {id_: _moved(one, by, of) for id_, one in found.items()}
 
 
 class KnownSurvival:
-    """What is known of the survival of each course: what is recorded, and what earlier rows of a table tell."""
+    """What is known of the survival of each course: what is recorded, and what earlier rows of a table tell.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    ``courses``: the courses of a patient that are recorded; ``first_given``: the day of the first cells of one.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        courses: Callable[[Patient], list[Treatment]],
+        first_given: Callable[[Treatment], date | None],
+    ) -> None:
+        self.session, self.courses, self.first_given = session, courses, first_given
         self._known: dict[str, Known] = {}
+        self._made: dict[str, dict[str, Known]] = defaultdict(dict)
 
-    def of(self, course: Treatment) -> Known:
-        """Return the visits of a course by id, and the scores of each, which rows add to; none of a new course."""
-        if not inspect(course).persistent:
-            return {}, defaultdict(list)
+    def of(self, course: Treatment, patient: Patient, begun: date | None) -> Known:
+        """Return what is known of a course, to which rows add; of a new one, nothing yet."""
+        if not inspect(patient).persistent:
+            return self._recorded(course, begun)  # a new patient has one row
         if course.id not in self._known:
-            visits = select(FollowUpVisit).where(FollowUpVisit.treatment_id == course.id).order_by(FollowUpVisit.id)
-            scores: dict[str, list[Score]] = defaultdict(list)
-            facts = [getattr(OutcomeScore, name) for name in Score._fields]
-            stored = select(OutcomeScore.visit_id, *facts).where(OutcomeScore.treatment_id == course.id)
-            for visit_id, *told in self.session.execute(stored.order_by(OutcomeScore.id)):
-                scores[visit_id or ""].append(Score(*told))
-            self._known[course.id] = {one.id: one for one in self.session.scalars(visits)}, scores
+            self._known[course.id] = self._recorded(course, begun)
+            self._made[patient.id][course.id] = self._known[course.id]
         return self._known[course.id]
 
+    def others(self, course: Treatment, patient: Patient) -> Iterator[tuple[str, Known]]:
+        """Yield the other courses of the patient, those of earlier rows too, with what is known of each."""
+        recorded = self.courses(patient) if inspect(patient).persistent else []
+        for one in recorded:
+            if one.id != course.id:
+                yield one.id, self.of(one, patient, self.first_given(one))
+        known = {one.id for one in recorded} | {course.id}
+        yield from ((id_, one) for id_, one in [*self._made[patient.id].items()] if id_ not in known)
 
-def _against_each_other(history: Any, course: Treatment, begun: date | None) -> Iterator[Fault]:
-    """Yield a fault for each visit of a row that contradicts another one, of the row or known before."""
-    visits, scores = history.known.survival.of(course)
+    def _recorded(self, course: Treatment, begun: date | None) -> Known:
+        if not inspect(course).persistent:
+            return Known({}, defaultdict(list), [], [], begun)
+        visits = {one.id: one for one in self._of(FollowUpVisit, course)}
+        events = [one for one in self._of(AdverseEvent, course) if _is_fatal(one)]
+        given = [one for one in self._of(Administration, course) if one.counts]
+        scores: dict[str, list[Score]] = defaultdict(list)
+        facts = [getattr(OutcomeScore, name) for name in Score._fields]
+        stored = select(OutcomeScore.visit_id, *facts).where(OutcomeScore.treatment_id == course.id)
+        for visit_id, *told in self.session.execute(stored.order_by(OutcomeScore.id)):
+            scores[visit_id or ""].append(Score(*told))
+        return Known(visits, scores, events, given, begun)
+
+    def _of(self, model: type[T], course: Treatment) -> Iterator[T]:
+        yield from self.session.scalars(select(model).where(model.treatment_id == course.id).order_by(model.id))
+
+
+def _against_each_other(history: Any, patient: Any, course: Treatment, begun: date | None) -> Iterator[Fault]:
+    """Yield a fault for each fact of a row that contradicts another one, of the row or known before.
+
+    What is known under another course of the patient counts as well, where both courses have a day.
+    """
+    known = history.known.survival.of(course, patient, begun)
     told = dict.fromkeys(one.id for one in history.records if isinstance(one, FollowUpVisit) and one.made == "made")
-    visits |= {one.id: one for one in history.records if isinstance(one, FollowUpVisit)}
+    known.visits.update({one.id: one for one in history.records if isinstance(one, FollowUpVisit)})
+    given = [one for one in history.records if isinstance(one, Administration) and one.counts]
+    known.given.extend(given)
+    known.events.extend(one for one in history.records if isinstance(one, AdverseEvent) and _is_fatal(one))
     keys: dict[str, list[str]] = defaultdict(list)
     for one in (record for record in history.records if isinstance(record, OutcomeScore)):
         visit_id = one.visit_id or (one.visit.id if one.visit is not None else "")
-        scores[visit_id].append(Score(*(getattr(one, name) for name in Score._fields)))
+        known.scores[visit_id].append(Score(*(getattr(one, name) for name in Score._fields)))
         keys[visit_id].append(one.instrument or "")
         told[visit_id] = None
     zone = history.by.site.zone
-    everything = {id_: _seen(visit, scores.get(id_, ()), zone, begun) for id_, visit in visits.items()}
+    own = known.seen(zone, begun)
+    told |= dict.fromkeys(one.id for one in given if one.id in own)
+    told |= dict.fromkeys(one.id for one in history.records if isinstance(one, AdverseEvent) and _is_fatal(one))
+    elsewhere = [
+        seen
+        for id_, other in history.known.survival.others(course, patient)
+        for seen in other.seen(zone, begun, of=id_).values()
+    ]
     for place, id_ in enumerate(told):
         earlier = list(told)[: place + 1]
-        others = [one for other, one in everything.items() if other not in told or other in earlier]
-        said = next((said for one in others if (said := _contradicts(everything[id_], one))), "")
+        others = [one for other, one in own.items() if other not in told or other in earlier] + elsewhere
+        said = next((said for one in others if (said := _contradicts(own[id_], one))), "")
         if said:
-            wanted = _place(history, visits[id_], keys[id_])
+            wanted = _place(history, known.visits.get(id_), keys[id_], id_)
             yield from asked(history, wanted, said, f"score.{STATUS if wanted.name == STATUS else TIME}")
+
+
+def _is_fatal(one: AdverseEvent) -> bool:
+    return one.outcome == "fatal" or one.grade == "5"
+
+
+def _of_event(one: AdverseEvent, zone: str, begun: date | None) -> Seen:
+    name = "ended_at" if one.ended_at is not None else "performed_at"
+    return Seen(name=one.term or one.NOUN, died=True, died_by=_day_since(one, name, zone, begun))
+
+
+def _day_since(one: Any, name: str, zone: str, begun: date | None) -> int | None:
+    """Return the day of the course on which something was, where it is known."""
+    on = span_in(one, name, zone)
+    if on is not None and on.day is not None and begun is not None:
+        return (on.day - begun).days
+    return one.course_day
+
+
+def _moved(one: Seen, by: int | None, course: str) -> Seen:
+    """Return what another course tells, in days since the first cells of this one; without days if they are unknown."""
+    died_by, until = (None if None in {day, by} else day + by for day in (one.died_by, one.until))  # type: ignore[operator]
+    return replace(one, name=f"{one.name}, {course}", died_by=died_by, until=until)
 
 
 def _seen(visit: FollowUpVisit, scores: Iterable[Score], zone: str, begun: date | None) -> Seen:
@@ -181,8 +276,14 @@ def _contradicts(one: Seen, other: Seen) -> str:
     return ""
 
 
-def _place(history: Any, visit: FollowUpVisit, instruments: list[str]) -> Slot:
-    """Return the cell of a row that tells of survival in a visit: the time, the status, else any score or the visit."""
+def _place(history: Any, visit: FollowUpVisit | None, instruments: list[str], record: str) -> Slot:
+    """Return the cell of a row that tells of survival in a visit: the time, the status, else any score or the visit.
+
+    ``record``: the id of what tells it; that of cells or an event has a cell of its own.
+    """
+    if visit is None:
+        at = history.slots[record]
+        return replace(at, name=at.name or "performed_at")
     names = [(visit.name or "").casefold(), ""]
     order = [one for one in (TIME, STATUS, *instruments) if one in instruments]
     slots = [at for at in history.given if at.part == "score" and history.text_of(at) is not None]

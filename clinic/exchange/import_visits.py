@@ -64,7 +64,7 @@ def _due(history: Any, wanted: Slot, name: str, day: date | None, *, told: bool)
     over = day is not None and day <= clock.day(history.at, history.by.site.zone)
     if history.given[wanted].missing:
         return over or day is None
-    return told or (over and name != BASELINE)
+    return told or (over and name.casefold() != BASELINE.casefold())
 
 
 def _day_of(history: Any, course_day: int | None) -> date | None:

@@ -65,6 +65,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+def _known_way(name: str) -> str:
+    if name and name not in TRANSFORMS:
+        raise ValueError(f"no way to read a cell is called “{name}”; there are: {', '.join(TRANSFORMS)}")
+    return name
+
+
 class Target(Part):
     """Where a column goes. ``values`` translates a cell, ``as`` names how it is read; ``never``: did not occur.
 
@@ -117,10 +123,8 @@ class Target(Part):
 
     @field_validator("transform")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name and name not in TRANSFORMS:
-            raise ValueError(f"no way to read a cell is called “{name}”; there are: {', '.join(TRANSFORMS)}")
-        return name
+    def _way(cls, name: str) -> str:
+        return _known_way(name)
 
 
 class Visit(Part):
@@ -131,12 +135,21 @@ class Visit(Part):
 
 
 class Pair(Part):
-    """A time and whether it happened: where it did not, the score says that it did not occur by that day."""
+    """A time and whether it happened: where it did not, the score says that it did not occur by that day.
+
+    ``as``: how the time is read, such as `months_to_days`.
+    """
 
     time: str
     happened: str
+    transform: str = Field(default="", alias="as")
     yes: tuple[str, ...] = ("1", "yes")
     no: tuple[str, ...] = ("0", "no")
+
+    @field_validator("transform")
+    @classmethod
+    def _way(cls, name: str) -> str:
+        return _known_way(name)
 
 
 class Mapping(Part):

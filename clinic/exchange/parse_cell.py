@@ -15,6 +15,7 @@ from sqlalchemy import JSON, Boolean, Date, Integer
 from clinic.clock import NotOnTheClock, TwiceOnTheClock, from_wall, start_of
 from clinic.errors import RuleBroken
 from clinic.exchange.day_words import hint
+from clinic.exchange.units import are_same
 from clinic.model import Quantity, UTCDateTime
 from clinic.protocols.catalogue import Labels
 from clinic.wording import ESTIMATED
@@ -110,7 +111,7 @@ def without_unit(text: str, unit: str) -> str:
     found = WITH_UNIT.fullmatch(text)
     if found is None:
         return text
-    if unit and _unit(found["unit"]) == _unit(unit):
+    if unit and (_unit(found["unit"]) == _unit(unit) or are_same(found["unit"], unit)):
         return found["figure"].strip()
     said = f"in {unit}" if unit else "without a unit"
     raise NotThat(f"a figure {said}: “{found['unit'].strip()[:40]}” is written behind it")
@@ -365,6 +366,8 @@ TRANSFORMS: MappingProxyType[str, Callable[[str], str]] = MappingProxyType(
         "months_to_days": lambda text: str(int(number(text) * Decimal("30.4375"))),
         "weeks_to_days": _weeks,
         "grams_to_kg": _scaled("0.001"),
+        "pounds_to_kg": _scaled("0.45359237"),
+        "inches_to_cm": _scaled("2.54"),
         "percent_of_one": _scaled("100"),
         "whole": lambda text: str(whole(text)),
         "event_day": _event_day,

@@ -226,8 +226,15 @@ def has_codes(place: Slot) -> bool:
     return column is not None and isinstance(column.type, Boolean)
 
 
-AS_WRITTEN = frozenset({"", "years", "whole", "event_day", "grams_to_kg"})
+AS_WRITTEN = frozenset({"", "years", "whole", "event_day", "grams_to_kg", "pounds_to_kg", "inches_to_cm"})
 """The ways of reading a cell before which a unit may stand behind its figure."""
+
+
+READS = {
+    "grams_to_kg": "g", "pounds_to_kg": "lb", "inches_to_cm": "in", "percent_of_one": "fraction", "years": "years",
+    "months_to_days": "months", "weeks_to_days": "weeks",
+}  # fmt: skip
+"""The unit from which a way of reading a cell converts."""
 
 
 def has_unit(target: Target) -> bool:
@@ -239,8 +246,8 @@ def unit_of(place: Slot, target: Target) -> str:
     """Return the unit in which the figures of a column are written; "" where none can stand behind them."""
     if target.factor:
         return ""
-    if target.transform == "grams_to_kg":
-        return "g"
+    if target.transform in READS:
+        return READS[target.transform]
     if place.part == "qc" and place.name in QC_TESTS:
         return QC_TESTS[place.name].unit
     if place.part == "score" and place.name in INSTRUMENTS:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.exchange.parse_cell import NONE
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore, PlannedVisit
+from clinic.followup.models import FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.protocols.catalogues import INSTRUMENTS
 from clinic.reports.analysis_read import begun, chosen_courses, day_of, grouped, missing, told, turns
+from clinic.reports.baselines import is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +37,11 @@ def visits(data: Data) -> Iterator[Line]:
         for id_ in turn:
             scored = [one.visit_id for one in counts[id_]]
             for one in made[id_]:
-                plan = plans.get(one.plan_id)
+                plan, day = plans.get(one.plan_id), day_of(data, one, None, zero.get(id_))
                 yield {
                     "visit_id": one.id, "course_id": id_, "origin": one.origin.value, "visit": one.name,
-                    "baseline": one.name == BASELINE, "made": one.made, "alive": one.alive,
-                    "on": told(data, one), "course_day": day_of(data, one, None, zero.get(id_)),
+                    "baseline": is_baseline(one.name, day), "made": one.made, "alive": one.alive,
+                    "on": told(data, one), "course_day": day,
                     "due": plan.due_on if plan is not None else None, "scores": scored.count(one.id),
                     "missing": missing(one.not_recorded),
                 }, zero.get(id_)  # fmt: skip
@@ -57,7 +58,7 @@ def scores(data: Data) -> Iterator[Line]:
             known = {(one.visit_id, one.instrument) for one in found[id_]}
             for one in found[id_]:
                 visit = by_id.get(one.visit_id)
-                yield _of_visit(visit) | {
+                yield _of_visit(data, visit, zero.get(id_)) | {
                     "score_id": one.id, "course_id": id_, "origin": one.origin.value, "instrument": one.instrument,
                     "value": one.value, "unit": INSTRUMENTS[one.instrument].unit, "did_not_occur": one.did_not_occur,
                     "on": told(data, one), "course_day": day_of(data, one, visit, zero.get(id_)),
@@ -65,7 +66,7 @@ def scores(data: Data) -> Iterator[Line]:
             for visit in made[id_]:
                 for name, why in sorted((visit.not_recorded or {}).items()):
                     if name in INSTRUMENTS and (visit.id, name) not in known:
-                        yield _of_visit(visit) | {
+                        yield _of_visit(data, visit, zero.get(id_)) | {
                             "score_id": f"{visit.id}-{name}", "course_id": id_, "origin": visit.origin.value,
                             "instrument": name, "unit": INSTRUMENTS[name].unit, "not_recorded": True, "why": why,
                             "on": told(data, visit),
@@ -73,10 +74,11 @@ def scores(data: Data) -> Iterator[Line]:
                         }, zero.get(id_)  # fmt: skip
 
 
-def _of_visit(visit: Any) -> dict[str, Any]:
+def _of_visit(data: Data, visit: Any, zero: date | None) -> dict[str, Any]:
     if visit is None:
         return {"not_recorded": False}
-    return {"visit_id": visit.id, "visit": visit.name, "baseline": visit.name == BASELINE, "not_recorded": False}
+    before = is_baseline(visit.name, day_of(data, visit, None, zero))
+    return {"visit_id": visit.id, "visit": visit.name, "baseline": before, "not_recorded": False}
 
 
 def events(data: Data) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from clinic.course_records import in_turns
 from clinic.eligibility.models import Eligibility
 from clinic.exchange.export_values import OLDEST_TOLD, Sign
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore
+from clinic.followup.models import FollowUpVisit, OutcomeScore
 from clinic.harvest.models import Harvest
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.pathway.order import current
@@ -29,7 +29,9 @@ from clinic.release.product_state import ProductState
 from clinic.release.results import QCResult, standing
 from clinic.reports.analysis_long import events, scores, visits
 from clinic.reports.analysis_read import begun, chosen_courses, day_of, first_day, grouped, missing, only, told, turns
+from clinic.reports.baselines import Reading, baseline_of, is_baseline
 from clinic.reports.followed import IN_PART, NO_DAY, followed
+from clinic.steps import NOT_RECORDED
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -151,12 +153,14 @@ def _scores(data: Data, by: dict[Any, list[Any]], zero: date | None) -> dict[str
         (day_of(data, one, visits.get(one.visit_id), zero), one) for one in by[OutcomeScore] if one.value is not None
     ]
     found: dict[str, Any] = {}
+    before: dict[str, list[Reading]] = defaultdict(list)
     for day, one in sorted(dated, key=lambda pair: (pair[0] or 0, pair[1].recorded_at, pair[1].id)):
-        if one.visit_id in visits and visits[one.visit_id].name == BASELINE:
-            found.setdefault(f"{one.instrument}_baseline", one.value)
+        visit = visits.get(one.visit_id)
+        if visit is not None and is_baseline(visit.name, day_of(data, visit, None, zero)):
+            before[one.instrument].append(Reading(visit.name, day, one.value))
         else:
             found |= {f"{one.instrument}_last": one.value, f"{one.instrument}_last_day": day}
-    return found
+    return found | {f"{name}_baseline": baseline_of(some) for name, some in before.items()}
 
 
 def _states(data: Data, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -175,9 +179,14 @@ def _states(data: Data, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, s
     for line in [*(line for line in lines if line["treatment_id"] not in stale), *fresh]:
         step = titles.get(line["step"], line["step"])
         found[line["treatment_id"]].append(f"{step}: {line['word'] or line['state']}")
-        bare[line["treatment_id"]].append(f"{step}: {line['state']}")
+        bare[line["treatment_id"]].append(f"{step}: {_without_days(line)}")
     words, alone = ({id_: "; ".join(dict.fromkeys(said)) for id_, said in one.items()} for one in (found, bare))
     return words, alone
+
+
+def _without_days(line: dict[str, Any]) -> str:
+    """Return the state alone of a step, since its words may name a day; of a history, that nothing is recorded."""
+    return NOT_RECORDED if line["word"] == NOT_RECORDED else line["state"]
 
 
 def _products(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:

@@ -266,6 +266,11 @@ class Data:
         first = [one for one in self.administrations if one.first]
         return {one.course.id: one for one in first if self.within(one.when, one.course.id)}
 
+    @cached_property
+    def zero(self) -> dict[str, date]:
+        """The day of the first cells of each course, where it is known; of whatever period."""
+        return {one.course.id: one.on for one in self.every_administration if one.first and one.on is not None}
+
     def in_order(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return groups in the order of the catalogue, unknown last."""
         one = DIMENSIONS[self.asked.by]

@@ -85,29 +85,57 @@ def figures(data: Data) -> Result:
     )
 
 
+class Told(NamedTuple):
+    """What scores tell of the recovery of a course: on which day it was, or until which day there was none.
+
+    ``until`` is None where a score says that there was none without saying until when: then until the end.
+    """
+
+    day: int | None = None
+    none: bool = False
+    until: int | None = None
+
+
 def _grafts(data: Data, line: tuple[str, str, str]) -> tuple[list[Graft], list[str]]:
-    said: dict[str, dict[str, int]] = {}
-    for row in data.read(
-        OutcomeScore.treatment_id,
-        OutcomeScore.instrument,
-        OutcomeScore.value,
-        where=[OutcomeScore.instrument.in_(line[1:]), OutcomeScore.value.is_not(None)],
-        order=[OutcomeScore.recorded_at, OutcomeScore.id],
-    ):
-        said.setdefault(row.treatment_id, {})[row.instrument] = int(row.value)
-    known = {one.course.id: one for one in followed(data)[0]}
+    """Return what is known of each course, and the courses of which nobody wrote down a day, or that there was none."""
+    told, known = _told(data, line), {one.course.id: one for one in followed(data)[0]}
     found, missing = [], []
     for id_, first in data.begun.items():
         if first.course.cell_type not in BLOOD_FORMING:
             continue
-        scores, seen = said.get(id_, {}), known.get(id_)
-        if line[2] in scores:
-            found.append(Graft(first.course, scores[line[2]], "recovered"))
-        elif scores.get(line[1]) == 1 or seen is None:
-            missing.append(id_)
-        else:
+        said, seen = told.get(id_, Told()), known.get(id_)
+        if said.day is not None:
+            found.append(Graft(first.course, said.day, "recovered"))
+        elif said.none and said.until is not None and (seen is None or seen.days > said.until or not seen.died):
+            found.append(Graft(first.course, said.until, None))
+        elif said.none and seen is not None:
             found.append(Graft(first.course, seen.days, "died" if seen.died else None))
+        else:
+            missing.append(id_)
     return found, missing
+
+
+def _told(data: Data, line: tuple[str, str, str]) -> dict[str, Told]:
+    found: dict[str, Told] = {}
+    for row in data.read(
+        OutcomeScore.treatment_id,
+        OutcomeScore.instrument,
+        OutcomeScore.value,
+        OutcomeScore.did_not_occur,
+        OutcomeScore.course_day,
+        OutcomeScore.performed_at,
+        where=[OutcomeScore.instrument.in_(line[1:])],
+        order=[OutcomeScore.recorded_at, OutcomeScore.id],
+    ):
+        before, first = found.get(row.treatment_id, Told()), data.begun.get(row.treatment_id)
+        if row.did_not_occur or (row.instrument == line[1] and row.value == 0):
+            on, zero = data.day(row.performed_at), None if first is None else first.on
+            day = (on - zero).days if row.course_day is None and on and zero else row.course_day
+            until = max((one for one in (day, before.until) if one is not None), default=None)
+            found[row.treatment_id] = before._replace(none=True, until=until)
+        elif row.instrument == line[2] and row.value is not None:
+            found[row.treatment_id] = before._replace(day=int(row.value))
+    return found
 
 
 def _figures(some: list[Graft]) -> tuple[Figure, ...]:
@@ -154,10 +182,11 @@ REPORT = Report(
     data_set="Courses in which blood-forming or gene-modified cells were given",
     numerator="Courses with a recorded day of recovery",
     counted_by="date of the first administration",
-    denominator="All courses, also those who died before or never recovered",
+    denominator="Courses of which a day of recovery is recorded, or that there was none until a day or the end",
     by=("source", *(key for key in COURSE if key != "source")),
     figures=figures,
-    method="Cumulative incidence by Aalen–Johansen; days among those who recovered",
+    method="Cumulative incidence by Aalen–Johansen, without recovery until the last day on which there was none; days "
+    "among those who recovered",
     source="CIBMTR and ASTCT consensus: neutrophils 0.5, platelets 20 × 10⁹/L, first of three values (PMC11161398)",
     options=(Option("line", "Recovery of", tuple((key, words[0]) for key, words in LINES.items()), "anc"),),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import and_, or_
 
+from clinic.clock import Span, shifted
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
-    from clinic.clock import Span
     from clinic.reports.data import Data, Given
     from clinic.reports.dimensions import Course
 
@@ -60,16 +60,22 @@ def followed(data: Data) -> tuple[list[Followed], list[tuple[str, list[str]]]]:
 
 
 def observed(data: Data) -> Observed:
-    """Return the same, and apart the deaths of which it is known between which days after the first cells they were."""
-    (told, timed), deaths, last = _told(data), _deaths(data), _last_seen(data)
-    by_day = _seen_by_day(data, timed)
+    """Return the same, and apart the deaths of which it is known between which days after the first cells they were.
+
+    What was written down under another course of the patient counts as well, by days of the calendar.
+    """
+    starts = {one.course.id: one for one in data.every_administration if one.first}
+    heard = _heard(data, starts)
+    elsewhere = _by_patient(data, starts, heard)
     found, ranged = [], list[Followed]()
     without: dict[str, list[str]] = {NOTHING: [], NO_DAY: [], IN_PART: [], NO_START: []}
     for id_, first in data.begun.items():
         could = None if first.when is None else max(0, (data.today - first.when.last).days)
-        scores, death = told.get(id_, Told()), deaths.get(id_)
-        if death is not None or first.course.died is not None or scores.dead:
-            days = _until_death(first, scores, death)
+        scores, death, last, by_day = heard[id_]
+        others = [one for one in elsewhere[first.course.patient] if one.course != id_]
+        dead = [one for one in others if one.died]
+        if death is not None or first.course.died is not None or scores.dead or dead:
+            days = _until_death(first, scores, death, [one.on for one in dead if one.on is not None])
             if days is None:
                 without[NO_DAY].append(id_)
             elif days[0] == days[1]:
@@ -78,13 +84,67 @@ def observed(data: Data) -> Observed:
                 without[IN_PART].append(id_)
                 ranged.append(Followed(first.course, max(0, days[0]), died=True, could=could, until=days[1]))
             continue
-        known = _until_seen(first, last.get(id_), [scores.until, *by_day.get(id_, ())])
+        alive = [one.on.first for one in others if one.on is not None] + ([] if last is None else [last])
+        latest: date | None = max(alive, default=None)
+        known = _until_seen(first, latest, [scores.until, *by_day])
         if known is not None:
             found.append(Followed(first.course, max(0, known), died=False, could=could))
         else:
             without[NOTHING if first.when is None else NO_START].append(id_)
     told_of = [(why, ids) for why, ids in without.items() if ids or why in {NOTHING, NO_DAY}]
     return Observed(found, ranged, told_of)
+
+
+class Known(NamedTuple):
+    """What one course tells of its patient: the days on which he or she died or lived; None where they are not known.
+
+    Days of the course are turned into those of the calendar by its first cells.
+    """
+
+    course: str
+    on: Span | None
+    died: bool
+
+
+class Heard(NamedTuple):
+    """What is known of one course: its scores, its death, the last day of the calendar, and days of the course."""
+
+    told: Told
+    death: Death | None
+    last: date | None
+    by_day: list[int]
+
+
+def _heard(data: Data, starts: dict[str, Given]) -> dict[str, Heard]:
+    """Return what is known of each course of the site, whatever the filters choose."""
+    (told, timed), deaths, last = _told(data), _deaths(data), _last_seen(data)
+    by_day = _seen_by_day(data, starts, timed)
+    return {
+        id_: Heard(told.get(id_, Told()), deaths.get(id_), last.get(id_), by_day.get(id_, []))
+        for id_ in data.every_course
+    }
+
+
+def _by_patient(data: Data, starts: dict[str, Given], heard: dict[str, Heard]) -> dict[str, list[Known]]:
+    """Return what the courses of each patient tell."""
+    found: dict[str, list[Known]] = defaultdict(list)
+    for id_, (scores, death, last, by_day) in heard.items():
+        course, since = data.every_course[id_], starts.get(id_)
+        when = None if since is None else since.when
+        spans = [course.died, _after(when, scores.died)]
+        spans += [] if death is None else [death.on, _after(when, death.course_day)]
+        died = [one for one in spans if one is not None]
+        if died or death is not None or scores.dead:
+            exact = next((one for one in died if one.day is not None), None)
+            found[course.patient].append(Known(id_, exact or next(iter(died), None), died=True))
+        alive = [_after(when, day) for day in (scores.until, *by_day)]
+        alive += [None if last is None else Span(last, last)]
+        found[course.patient] += [Known(id_, one, died=False) for one in alive if one is not None]
+    return found
+
+
+def _after(when: Span | None, days: int | None) -> Span | None:
+    return None if when is None or days is None else shifted(when, days)
 
 
 def by_first(everybody: list[Followed]) -> tuple[list[Followed], list[str]]:
@@ -110,12 +170,13 @@ class Told(NamedTuple):
     dead: bool = False
 
 
-def _until_death(first: Given, told: Told, death: Death | None) -> tuple[int, int] | None:
+def _until_death(first: Given, told: Told, death: Death | None, others: list[Span]) -> tuple[int, int] | None:
     """Return the least and the most days until a death, the same where its day is known; None where nothing tells.
 
-    The record's day counts first, then the scores, then the visit or event that tells of the death.
+    The record's day counts first, then the scores, then the visit or event that tells of the death; then ``others``,
+    the days of the death that other courses of the patient tell.
     """
-    spans = [one for one in (first.course.died, death.on if death is not None else None) if one is not None]
+    spans = [one for one in (first.course.died, death.on if death is not None else None, *others) if one is not None]
     ranges = [one.days_since(first.when) for one in spans] if first.when is not None else []
     if ranges and first.course.died is not None and ranges[0][0] == ranges[0][1]:
         return ranges[0]
@@ -155,7 +216,7 @@ def _told(data: Data) -> tuple[dict[str, Told], set[str]]:
         where=[or_(OutcomeScore.instrument.in_((TIME, STATUS)), OutcomeScore.did_not_occur)],
         order=[OutcomeScore.recorded_at, OutcomeScore.id],
     ):
-        course = data.courses.get(row.treatment_id)
+        course = data.every_course.get(row.treatment_id)
         if course is None or course.origin != "imported":
             continue
         if row.did_not_occur and row.course_day is not None:
@@ -210,7 +271,7 @@ def _deaths(data: Data) -> dict[str, Death]:
     return found
 
 
-def _seen_by_day(data: Data, timed: set[str]) -> dict[str, list[int]]:
+def _seen_by_day(data: Data, starts: dict[str, Given], timed: set[str]) -> dict[str, list[int]]:
     """Return the days of the course on which a patient was seen or had an event begin, up to today.
 
     ``timed``: visits whose scores say how long the patient was observed; when they were due says nothing.
@@ -226,7 +287,7 @@ def _seen_by_day(data: Data, timed: set[str]) -> dict[str, list[int]]:
     rows += data.read(AdverseEvent.treatment_id, AdverseEvent.course_day, where=undated)
     found: dict[str, list[int]] = defaultdict(list)
     for course, day in rows:
-        first = data.begun.get(course)
+        first = starts.get(course)
         most = None if first is None or first.when is None else (data.today - first.when.first).days
         if first is not None and day >= 0 and (most is None or day <= most + 1):
             found[course].append(day)
@@ -238,7 +299,7 @@ def _last_seen(data: Data) -> dict[str, date]:
 
     Of a month or a year it is the first day: on that one the patient lived.
     """
-    latest: dict[str, datetime] = {one.course.id: one.at for one in data.administrations if one.at is not None}
+    latest: dict[str, datetime] = {one.course.id: one.at for one in data.every_administration if one.at is not None}
     rows = data.read(
         FollowUpVisit.treatment_id,
         FollowUpVisit.performed_at,

@@ -8,10 +8,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic.fields import plain
-from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore, PlannedVisit
+from clinic.followup.models import FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, threshold
 from clinic.records import Origin
 from clinic.reports.asking import Option
+from clinic.reports.baselines import Reading, baseline_of, day_of_visit, is_baseline
 from clinic.reports.dimensions import COURSE, Course
 from clinic.reports.followed import followed, too_weak
 from clinic.reports.geometry import Drawing, Span, intervals
@@ -64,13 +65,13 @@ def figures(data: Data) -> Result:
     """Return paired changes by group and visit; who did not come or has no baseline is unknown, not left out."""
     instrument = INSTRUMENTS[data.asked.options["score"]]
     due = _due(data, instrument)
-    found: dict[str, dict[tuple[int, str], list[Due]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[str, list[Due]]] = defaultdict(lambda: defaultdict(list))
     for one in due:
-        found[data.key_of(one.course)][one.day, one.name].append(one)
+        found[data.key_of(one.course)][" ".join(one.name.split()).casefold()].append(one)
     pairs = [
-        (key, name, some)
+        (key, some[0].name, some)
         for key, visits in data.in_order(found).items()
-        for (_day, name), some in sorted(visits.items())
+        for some in sorted(visits.values(), key=lambda some: (min(one.day for one in some), some[0].name))
     ]
     rows = [Row(f"{key}-{name}", f"{data.label(key)}: {name}", _figures(instrument, some)) for key, name, some in pairs]
     known = [one for one in due if one.known]
@@ -112,17 +113,7 @@ def _due(data: Data, instrument: Instrument) -> list[Due]:
         where=[OutcomeScore.instrument == instrument.key, OutcomeScore.value.is_not(None)],
         order=[FollowUpVisit.performed_at, OutcomeScore.recorded_at, OutcomeScore.id],
     )
-    base: dict[str, Decimal] = {}
-    at_plan, besides = {}, []
-    for row in scores:
-        if row.name == BASELINE:
-            base.setdefault(row.treatment_id, row.value)
-        elif row.plan_id:
-            at_plan[row.plan_id] = row.value
-        else:
-            besides.append(row)
-    found = []
-    for plan in data.read(
+    planned = data.read(
         PlannedVisit.id,
         PlannedVisit.treatment_id,
         PlannedVisit.name,
@@ -131,20 +122,34 @@ def _due(data: Data, instrument: Instrument) -> list[Due]:
         PlannedVisit.closes_on,
         PlannedVisit.instruments,
         order=[PlannedVisit.due_on, PlannedVisit.id],
-    ):
+    )
+    later = {plan.id for plan in planned if plan.day > 0}
+    readings: dict[str, list[Reading]] = defaultdict(list)
+    at_plan, besides = {}, []
+    for row in scores:
+        day = day_of_visit(data, row)
+        if row.plan_id in later:
+            at_plan[row.plan_id] = row.value
+        elif is_baseline(row.name, day):
+            readings[row.treatment_id].append(Reading(row.name, day, row.value))
+        else:
+            besides.append((row, day or 0))
+    base = {id_: baseline_of(some) for id_, some in readings.items()}
+    found = []
+    for plan in planned:
         course, value = data.courses.get(plan.treatment_id), at_plan.get(plan.id)
         asked = instrument.key in plan.instruments and plan.closes_on < data.today
         if course and plan.day > 0 and (asked or value is not None) and data.within(plan.due_on, plan.id):
             found.append(Due(plan.id, course, plan.name, plan.day, base.get(course.id), value))
-    for row in besides:
+    for row, day in besides:
         course = data.courses.get(row.treatment_id)
         if course and data.within(data.when(row.performed_at, row.precision), row.visit_id):
-            found.append(Due(row.visit_id, course, row.name, row.course_day or 0, base.get(course.id), row.value))
+            found.append(Due(row.visit_id, course, row.name, day, base.get(course.id), row.value))
     known = {row.visit_id for row in scores}
     for row in _told_missing(data, instrument.key):
-        course = data.courses.get(row.treatment_id)
+        course, day = data.courses.get(row.treatment_id), day_of_visit(data, row)
         if course and row.id not in known and data.within(data.when(row.performed_at, row.precision), row.id):
-            found.append(Due(row.id, course, row.name, row.course_day or 0, base.get(course.id), None))
+            found.append(Due(row.id, course, row.name, day or 0, base.get(course.id), None))
     return found
 
 
@@ -161,7 +166,11 @@ def _told_missing(data: Data, instrument: str) -> list[Any]:
         where=[FollowUpVisit.origin == Origin.IMPORTED, FollowUpVisit.plan_id.is_(None)],
         order=[FollowUpVisit.performed_at, FollowUpVisit.id],
     )
-    return [row for row in visits if row.name != BASELINE and instrument in (row.not_recorded or {})]
+    return [
+        row
+        for row in visits
+        if instrument in (row.not_recorded or {}) and not is_baseline(row.name, day_of_visit(data, row))
+    ]
 
 
 def _figures(instrument: Instrument, some: list[Due]) -> tuple[Figure, ...]:

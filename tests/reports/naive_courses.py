@@ -39,41 +39,65 @@ def visits(clinic, asked):
 
 
 def observed(clinic, asked):
-    """Return days observed and whether it ended in death, of each course begun; none where its days are not known."""
-    found, people = {}, clinic.by_id("patient")
-    by_id, scores = clinic.by_id("treatment"), {}
-    for score in clinic["outcome_score"]:
-        scores.setdefault(score["treatment_id"], {})[score["instrument"]] = score["value"]
-    timed = {score["visit_id"] for score in clinic["outcome_score"] if score["instrument"] == "survival_days"}
-    starts = {row["treatment_id"]: row for row, _on, first in given(clinic, asked, any_time=True) if first}
+    """Return days observed and whether it ended in death, of each course begun; none where its days are not known.
+
+    What was heard of the same person under another course counts by its day of the calendar.
+    """
+    found, by_id = {}, clinic.by_id("treatment")
+    of_person = {}
+    for id_ in by_id:
+        of_person.setdefault(person_of(clinic, by_id[id_]), []).append(id_)
     for id_ in begun(clinic, asked):
-        told, on, person = scores.get(id_, {}), known_day(starts[id_], "performed_at"), by_id[id_]["patient_id"]
-        visits = [v for v in clinic["follow_up_visit"] if v["treatment_id"] == id_]
-        events = [e for e in clinic["adverse_event"] if e["treatment_id"] == id_]
-        seen = [v for v in visits if v["made"] == "made" or (v["made"] is None and v["alive"] == 1)]
-        died = known_day(people[person], "died_on")
-        dead = people[person]["died_on"] is not None or any(v["alive"] == 0 for v in visits)
-        days = None
-        if died and on:
-            days = (died - on).days
-        elif told.get("survival_days") is not None and (dead or float(told["survival_status"]) == 1):
-            days, dead = int(float(told["survival_days"])), True
-        elif dead:
-            days = next(((known_day(v, "performed_at") - on).days for v in visits
-                         if v["alive"] == 0 and on and known_day(v, "performed_at")), None)  # fmt: skip
-        else:
-            last = [on] if on else []
-            last += [d for row, d, _f in given(clinic, {}, any_time=True) if row["treatment_id"] == id_ and on]
-            last += [day(v["performed_at"]) for v in visits if v["made"] == "made" and v["performed_at"] and on]
-            last += [day(e["performed_at"]) for e in events if e["performed_at"] and on]
-            counted = [(one - on).days for one in last]
-            counted += [v["course_day"] for v in seen if v["course_day"] is not None and v["id"] not in timed]
-            counted += [e["course_day"] for e in events if e["course_day"] is not None]
-            counted += [int(float(told["survival_days"]))] if told.get("survival_days") is not None else []
-            days = max(counted, default=None)
+        (days, dead, on), others = heard(clinic, id_), []
+        for other in of_person[person_of(clinic, by_id[id_])]:
+            if other != id_:
+                some, died, since = heard(clinic, other)
+                moved = None if None in {some, on, since} else some + (since - on).days
+                others.append((moved, died))
+        if not dead and any(died for _days, died in others):
+            days, dead = next((some for some, died in others if died and some is not None), None), True
+        elif not dead and days is not None:
+            days = max(days, *(some for some, _died in others if some is not None), 0)
         if days is not None:
             found[id_] = (days, dead)
     return found
+
+
+def person_of(clinic, course):
+    return clinic.by_id("patient")[course["patient_id"]]["person_id"] or course["patient_id"]
+
+
+def heard(clinic, id_):
+    """Return what one course tells: days after its first cells, whether of a death, and the day of the cells."""
+    people, by_id = clinic.by_id("patient"), clinic.by_id("treatment")
+    told = {s["instrument"]: s["value"] for s in clinic["outcome_score"] if s["treatment_id"] == id_}
+    never = [s["course_day"] for s in clinic["outcome_score"] if s["treatment_id"] == id_ and s["did_not_occur"]]
+    timed = {score["visit_id"] for score in clinic["outcome_score"] if score["instrument"] == "survival_days"}
+    start = next(
+        (row for row, _on, first in given(clinic, {}, any_time=True) if first and row["treatment_id"] == id_), None
+    )
+    on, person = start and known_day(start, "performed_at"), by_id[id_]["patient_id"]
+    visits = [v for v in clinic["follow_up_visit"] if v["treatment_id"] == id_]
+    events = [e for e in clinic["adverse_event"] if e["treatment_id"] == id_]
+    seen = [v for v in visits if v["made"] == "made" or (v["made"] is None and v["alive"] == 1)]
+    died, ended = known_day(people[person], "died_on"), float(told.get("survival_status") or 0) == 1
+    dead = people[person]["died_on"] is not None or any(v["alive"] == 0 for v in visits) or ended
+    if dead:
+        days = (died - on).days if died and on else None
+        if days is None and told.get("survival_days") is not None:
+            days = int(float(told["survival_days"]))
+        last = [v for v in visits if v["alive"] == 0 and on and known_day(v, "performed_at")]
+        days = (known_day(last[0], "performed_at") - on).days if days is None and last else days
+        return days, True, on
+    last = [on] if on else []
+    last += [d for row, d, _f in given(clinic, {}, any_time=True) if row["treatment_id"] == id_ and on]
+    last += [day(v["performed_at"]) for v in visits if v["made"] == "made" and v["performed_at"] and on]
+    last += [day(e["performed_at"]) for e in events if e["performed_at"] and on]
+    counted = [(one - on).days for one in last] + [one for one in never if one is not None]
+    counted += [v["course_day"] for v in seen if v["course_day"] is not None and v["id"] not in timed]
+    counted += [e["course_day"] for e in events if e["course_day"] is not None]
+    counted += [int(float(told["survival_days"]))] if told.get("survival_days") is not None else []
+    return max(counted, default=None), False, on
 
 
 def survival(clinic, asked):
@@ -128,24 +152,44 @@ def followup(clinic, asked):
 
 
 def engraftment(clinic, asked):
-    chosen, starts = courses(clinic, asked), begun(clinic, asked)
-    seen, days = observed(clinic, asked), {}
-    for score in clinic["outcome_score"]:
-        if score["instrument"] == "anc_recovery" and score["value"] is not None:
-            days[score["treatment_id"]] = float(score["value"])
-    some = [id_ for id_ in starts if chosen[id_][1]["cell_type"] in {"hsc", "gene_modified"}]
-    group = lambda id_: chosen[id_][1][asked["by"]]  # noqa: E731
-    return {
-        "recovered": tally((group(id_), id_) for id_ in some if id_ in days),
-        "died": tally((group(id_), id_) for id_ in some if id_ not in days and seen[id_][1]),
-    }
+    """A course counts where a day of recovery is written down, or that there was none, until that was last seen."""
+    chosen, seen, columns = courses(clinic, asked), observed(clinic, asked), {"n": [], "recovered": [], "died": []}
+    for id_ in begun(clinic, asked):
+        if chosen[id_][1]["cell_type"] not in {"hsc", "gene_modified"}:
+            continue
+        about = [s for s in clinic["outcome_score"] if s["treatment_id"] == id_]
+        about = [s for s in about if s["instrument"] in {"anc_recovery", "anc_recovered"}]
+        days = [s for s in about if s["instrument"] == "anc_recovery" and s["value"] is not None]
+        none = [
+            s for s in about if s["did_not_occur"] or (s["instrument"] == "anc_recovered" and s["value"] in {0, "0"})
+        ]
+        until = [s["course_day"] for s in none if s["course_day"] is not None]
+        if not days and (not none or (id_ not in seen and not until)):
+            continue
+        pair = (chosen[id_][1][asked["by"]], id_)
+        columns["n"].append(pair)
+        if days:
+            columns["recovered"].append(pair)
+        elif id_ in seen and seen[id_][1] and (not until or seen[id_][0] <= max(until)):
+            columns["died"].append(pair)
+    return {key: tally(pairs) for key, pairs in columns.items()}
 
 
 def outcomes(clinic, asked):
     chosen = courses(clinic, asked)
     visit = clinic.by_id("follow_up_visit")
     scores = [s for s in clinic["outcome_score"] if s["instrument"] == "vas_pain_cm" and s["value"] is not None]
-    base = {s["treatment_id"]: float(s["value"]) for s in scores if visit[s["visit_id"]]["name"] == "Baseline"}
+    start = {
+        row["treatment_id"]: known_day(row, "performed_at") for row, _d, f in given(clinic, {}, any_time=True) if f
+    }
+    base = {}
+    for s in scores:
+        one, zero = visit[s["visit_id"]], start.get(s["treatment_id"])
+        on = known_day(one, "performed_at") if one["performed_at"] else None
+        by = (on - zero).days if on and zero else one["course_day"]
+        planned = one["plan_id"] and clinic.by_id("planned_visit")[one["plan_id"]]["day"] > 0
+        if not planned and (one["name"].lower() == "baseline" or (by is not None and by <= 0)):
+            base[s["treatment_id"]] = float(s["value"])
     at = {visit[s["visit_id"]]["plan_id"]: float(s["value"]) for s in scores}
     due, known, gained = [], [], {}
     for plan in clinic["planned_visit"]:
