@@ -83,23 +83,19 @@ def _signer() -> URLSafeTimedSerializer:
 
 
 def place() -> str:
-    """Return the address of the page on which the posted form was filled in, with the query that chose the form."""
-    return _typed_on() or _here()
+    """Return the address of the page on which the posted form was filled in, with the query that chose the form.
 
-
-def _typed_on() -> str:
-    """Return the page that the form says it is part of: one of ours that is about the same records, else nothing.
-
-    So the guard that looks at the records of the posted address has looked at those of the page.
+    The form says which page it is part of. That counts where it is one of ours about the same records, so that the
+    guard that looks at the records of the posted address has looked at those of the page.
     """
     path = urlsplit(within(request.form.get(TYPED_ON, ""))).path
     adapter = current_app.create_url_adapter(request)
     try:
         values = adapter.match(path, method="GET")[1] if path and adapter else {}
     except HTTPException:
-        return ""
+        values = {}
     about = set((request.view_args or {}).values())
-    return path if values and set(values.values()) <= about else ""
+    return path if values and set(values.values()) <= about else _here()
 
 
 def _here() -> str:
