@@ -106,7 +106,8 @@ class VitalSigns(Record):
     @property
     def patient(self) -> Patient | None:
         """Whose vital signs they are."""
-        session = object_session(self.recorded_by)
+        by: Any = self.recorded_by  # what paper told has nobody yet
+        session = object_session(by if by is not None else self)
         course = session.get(Treatment, self.treatment_id) if session is not None and self.treatment_id else None
         return course.patient if course is not None else None
 

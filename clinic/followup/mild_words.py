@@ -54,10 +54,11 @@ morning night walk walking stairs exercise meal eating lunch breakfast dinner dr
 left right both upper lower reaction reactions area around
 """)
 _DONE = _words("""
-paused pause stopped lowered half resumed continued slowed slower rate halved reduced interrupted observation watched
-monitored cooled compress compresses blanket blankets reassured reassurance rest rested water drink paracetamol
-acetaminophen ibuprofen clemastine cetirizine levocetirizine loratadine desloratadine diphenhydramine dimetindene
-antihistamine ondansetron metoclopramide granisetron oral orally iv po tablet tablets physician doctor informed agreed
+paused pause stopped lowered half resumed continued
+slowed slower rate halved reduced interrupted observation watched monitored cooled compress
+compresses blanket blankets reassured reassurance rest rested water drink paracetamol acetaminophen ibuprofen
+clemastine cetirizine levocetirizine loratadine desloratadine diphenhydramine dimetindene antihistamine ondansetron
+metoclopramide granisetron oral orally iv po tablet tablets physician doctor informed agreed
 """)
 """What is done of something mild."""
 _KNOWN = _CORE | _PLACES | _PLAIN | _DONE

@@ -75,6 +75,8 @@ def seen_during(records: CourseRecords, given: Administration, events: list[Adve
 def _notes(given: Administration) -> list[_Note]:
     names, found = ("signs", "measures"), []
     for one in given.events:
+        if one.kind == "stopped" and is_severe(reason := "; ".join(_texts(one, ("reason",), without_physician(one)))):
+            found.append(_Note(reason, None, one.performed_at, written(one, ("reason",))))
         if one.kind != "reaction":
             continue
         said = worst([one.severity, *_before(one, "severity")])

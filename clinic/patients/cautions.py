@@ -72,15 +72,17 @@ _PHRASES = (
     rf"|accompanies (?:her|him)|waits outside|is present)"),
     r"(?:non |ex )?smoker|does not smoke|gets cold easily|freezes easily|keep warm|shy|talkative|early riser",
     r"no (?:fever|infection|allergies|known allergies)|afebrile",
+    r"(?:(?:hepatitis [ab]|flu|influenza|covid(?: 19)?|tetanus|measles|pneumococcal|fully) )?vaccinated",
+    r"(?:wife|girlfriend|partner|daughter|sister|daughter in law) is pregnant",
     (r"(?:history of |earlier |previous )?(?:fever|pneumonia|sepsis|influenza|covid|covid 19|bronchitis|cystitis"
     r"|appendicitis|tonsillitis|shingles|measles|mumps|chickenpox)"
     r" (?:in (?:childhood|infancy|youth)|as a (?:child|baby)|(?:in )?(?:19|20)\d\d)"),
 )  # fmt: skip
 """What people write of everybody's needs and habits, and of an illness that the bedside asks about."""
 _EVERYDAY = re.compile(rf"{_WHO}(?:{'|'.join(_PHRASES)})")
-_PARTS = re.compile(r"[;,.:\n()]|\band\b|\s[-–—]\s")
-_SPOILED = re.compile(r"[^\w\s;,.:()’'“”\"–—-]")
-"""Signs that change what a text says: a question, an emphasis, an arrow."""
+_PARTS = re.compile(r"[;,.:!/&\n()]|\band\b|\s[-–—]\s")
+_SPOILED = re.compile(r"[^\w\s;,.:!/&()’'“”\"–—-]")
+"""Signs that change what a text says: a question, an arrow, a plus."""
 _OF = re.compile(r"\b(?:to|after|on|from|against|with|of) ([a-z]+)(?: |$)")
 
 

@@ -23,6 +23,7 @@ EVERYDAY = (
     "Fever in childhood", "History of sepsis in 2018", "No fever, no infection", "Allergic to strawberries",
     "ANAPHYLAXIS to human albumin 2019", "Latex allergy", "swelling after Zorbulin", "HSA: swelling of the lips",
     "bronchospasm on Albutein in 2019", "Human albumin!!", "allergic to aspirin",
+    "Hepatitis B vaccinated", "Wife is pregnant", "HARD OF HEARING!", "Deaf / uses a wheelchair",
 )  # fmt: skip
 MORE = (
     "Urine test this morning: two pink lines", "Husband phones: she has had second thoughts, please don't",

@@ -49,6 +49,17 @@ def test_a_mild_reaction_stops_nothing(ward, runs, signs):
     assert moves(ward, given, "resumed").status_code == 303, ward.refused
 
 
+@pytest.mark.parametrize(("reason", "goes_on"), [("pump alarm", True), ("BP 60/30, grey, passed out", False)])
+def test_a_grave_reason_for_an_interruption_is_a_reaction(ward, runs, reason, goes_on):
+    given, mine = runs
+    assert moves(ward, given, "stopped", reason=reason).status_code == 303, ward.refused
+    assert (moves(ward, given, "resumed").status_code == 303) is goes_on
+    assert (reason in stopped(ward)) is not goes_on
+    with ward.later(minutes=5):
+        ward.sign("physician", decide(ward, mine))
+        assert not stopped(ward)
+
+
 @pytest.mark.parametrize(
     ("term", "facts", "stops"),
     [

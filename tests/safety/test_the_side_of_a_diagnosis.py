@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.rule(26)]
         ("Gonarthrosis RIGHT knee", "left", "right"), ("Gonarthrosis RIGHT knee", "right", ""),
         ("Gonarthrose rechts", "left", "right"), ("Gonarthrosis, R knee", "left", "right"),
         ("OA knee (L)", "right", "left"), ("Gonarthrosis sinistra", "right", "left"), ("Lt. knee OA", "right", "left"),
-        ("Gonarthrose linkes Knie", "right", "left"), ("Gonarthrosis, Kellgren-Lawrence 3", "left", ""),
+        ("Gonarthrose links", "right", "left"), ("Gonarthrosis, Kellgren-Lawrence 3", "left", ""),
         ("Gonarthrosis, bilateral", "left", ""), ("Lumbar disc L 4", "right", ""), (None, "left", ""),
         ("Both knees, right worse", "left", "right"), ("Gonarthrosis RIGHT knee", None, ""),
     ],
