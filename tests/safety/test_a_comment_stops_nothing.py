@@ -57,9 +57,7 @@ def test_who_wrote_it_does_not_answer_it(ward, bags):
     ward.said_no("You wrote the comment")
 
 
-@pytest.mark.parametrize(
-    "text", ["Sent by courier on Monday", "No growth so far", "Patient asked for a morning appointment"]
-)
+@pytest.mark.parametrize("text", ["Sent by courier on Monday", "No growth so far", "Patient asked for another hour"])
 def test_a_plain_comment_asks_nothing(ward, bags, text):
     bag, _sister, mine = bags
     assert comments(ward, "nurse", bag, text, sure="").status_code == 303, ward.refused
