@@ -30,6 +30,7 @@ from clinic.course_records import around_all
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
 from clinic.exchange.export_values import NO_SHIFT, NOTHING_BESIDES, Around, Sign, reader_of, value_of
+from clinic.exchange.filled_in import scored_since, still_missing
 from clinic.exchange.parse_cell import day_of
 from clinic.exchange.research import shifts_of
 from clinic.fields import RUNS_AS_FORMULA
@@ -81,7 +82,7 @@ class Choice:
 
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
-"""The days that a period may begin and end with; in no time zone does one of them leave the calendar."""
+"""The days that a period may begin and end with; in no time zone does one leave the calendar."""
 
 
 def check_period(since: date | None, until: date | None) -> None:
@@ -134,8 +135,7 @@ def heading(dataset: Dataset, choice: Choice) -> list[str]:
 
 def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[Any]]:
     """Yield each row as values: text, `Decimal`, int, bool, date, None. Pages of `PAGE` rows, by id."""
-    columns = dataset.chosen(research=choice.research)
-    model = dataset.model
+    columns, model = dataset.chosen(research=choice.research), dataset.model
     kept = {attribute.key for attribute in inspect(model).column_attrs}
     keys = list(dict.fromkeys(["id", "site_id", *(c.key for c in columns if c.key in kept), *({"precision"} & kept)]))
     people = {row.id: row.printed_name for row in session.execute(select(User.id, User.printed_name))}
@@ -149,7 +149,7 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
         else reader_of(column)
         for column in columns
     ]
-    part = places_of.get("precision", -1)
+    part, why = places_of.get("precision", -1), places_of.get("not_recorded", -1)
     read_part: Any = (converters[part] if part >= 0 else None) or dict
 
     def converted(row: Sequence[Any]) -> list[Any]:
@@ -164,6 +164,7 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
         last = page[-1][0]
         besides = _besides(session, model, [row[0] for row in page])
         shifts = shifts_of(session, [row[0] for row in page], choice.secret) if choice.research else {}
+        scored = scored_since(session, model, [row for row in page if why >= 0 and row[why] not in EMPTY])
         told: list[Any] = [None] * len(page)
         if dataset.name == "doses":
             told = _doses(session, [row[places_of["product_id"]] for row in page])
@@ -178,8 +179,9 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
             here.shift = shifts.get(row[0], NO_SHIFT)
             known_as = row[part] if part >= 0 else None
             here.precision = NONE_KNOWN if known_as in EMPTY else read_part(known_as)
-            if more is not None or here.precision:
+            if more is not None or here.precision or row[0] in scored:
                 known = dict(zip(keys, converted(row), strict=True)) | (more or {})
+                known = still_missing(known, scored.get(row[0]))
                 yield [value_of(column, known.get(column.key), here) for column in columns]
             else:
                 yield [row[at] if read is None else read(row[at], here) for at, read in readers]
@@ -284,15 +286,19 @@ def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]], comments:
 
 
 def json_lines(keys: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Yield a table as JSON lines, an object for each row; a quantity is text, so that no digit is lost."""
+    """Yield a table as JSON lines, an object for each row; a quantity is a number with all of its digits."""
+    names = [f"{_text(key)}: " for key in keys]
     for row in found:
-        yield json.dumps(dict(zip(keys, map(_json, row), strict=True)), ensure_ascii=False) + "\n"
+        yield "{" + ", ".join([name + _json(value) for name, value in zip(names, row, strict=True)]) + "}\n"
 
 
-def _json(value: Any) -> Any:
+_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _json(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
-    return value.isoformat() if isinstance(value, date) else value
+    return _text(value.isoformat() if isinstance(value, date) else value)
 
 
 def xlsx_file(headings: Sequence[str], found: Iterable[Sequence[Any]], sheet: str = "Data") -> IO[bytes]:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 
+from clinic.administration.models import Administration
 from clinic.exchange import import_rows, parse_cell
+from clinic.exchange.import_again import day_of
 from clinic.exchange.import_checks import Given, asked
 from clinic.exchange.import_course import History
-from clinic.exchange.import_days import first_day, first_span
+from clinic.exchange.import_days import first_span
 from clinic.exchange.import_deaths import tells_of_death
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_known import contradictions, visit_key
@@ -117,15 +119,21 @@ class FurtherCourse(Addition):
         self._given_before(patient)
 
     def _given_before(self, patient: Patient) -> None:
-        """Ask about cells given to the same person on the same day that are recorded already: once or twice."""
-        day = first_day(self)
-        if self.text_of(ROW_KEY) or day is None:
+        """Ask about cells given to the same person that are recorded already and may be the same: once or twice."""
+        given = next((one for one in self.records if isinstance(one, Administration)), None)
+        if self.text_of(ROW_KEY) or given is None:
             return
-        for one in self.known.given_on(patient, day):
+        begun = self.known.first_given(given.treatment) if inspect(given.treatment).persistent else None
+        day = day_of(given, self.by.site.zone, begun)
+        for one in self.known.given_before(patient, given, day):
             said = (
-                f"cells that are not recorded yet: the administration {one.id} is of that day. A row is never changed: "
-                "correct it by amendment (rule 70)"
+                f"cells that are not recorded yet: the administration {one.id} is or may be of that day. A row is "
+                "never changed: correct it by amendment (rule 70)"
             )
+            self.problems += asked(self, GIVEN_AT, said, "administration.repeated")
+        row = self.known.wide.earlier.given(patient.person_id or patient.id, self.row, day, given.volume_given)
+        if row is not None:
+            said = f"other cells than those of row {row}, of the same volume: one of the two days is known in part"
             self.problems += asked(self, GIVEN_AT, said, "administration.repeated")
 
     def _weighed(self, patient: Patient) -> None:
@@ -281,13 +289,13 @@ class FurtherEvent(Addition):
         event = self.make("event", "", treatment=course, treatment_id=course.id)
         for one in [] if self.text_of(ROW_KEY) else self.known.same_events(course, event):
             said = (
-                f"an event that is not recorded yet: {one.id} is the same of that day with other facts. A record is "
+                f"an event that is not recorded yet: {one.id} is the same, or may be, with other facts. A record is "
                 "never changed by an import: correct it by amendment (rule 70)"
             )
             self.problems += asked(self, TERM, said, "event.repeated")
         first = None if self.text_of(ROW_KEY) else self.known.earlier_row(course, event, self.row)
         if first is not None:
-            said = f"another event than that of row {first}, which is called the same and began on the same day"
+            said = f"another event than that of row {first}, called the same, which may have begun on the same day"
             self.problems += asked(self, TERM, said, "event.repeated")
         if self.known.treated_here(course):
             if may_be_serious(event.serious):

@@ -57,7 +57,8 @@ def day_faults(history: Any) -> list[Fault]:
     """Return each day of the course that is none, has not come yet, or was after the death or before the birth."""
     told = {one.slot: one for record in history.records for one in _told(history, record)}
     found = {slot: said for slot, one in told.items() if (said := _no_day(one))}
-    course = _course(history) if told.keys() - found.keys() else None
+    dated = any(isinstance(one, FollowUpVisit) and one.performed_at is not None for one in history.records)
+    course = _course(history) if dated or told.keys() - found.keys() else None
     if course is not None:
         before = history.known.first_span(course) if inspect(course).persistent else None
         zero = earliest([first_span(history), before])
@@ -67,7 +68,7 @@ def day_faults(history: Any) -> list[Fault]:
                 why = impossible_day(one.day, zero, people, today, alive=one.alive)
                 said = f"a possible day of the course: day {plain(Decimal(one.day))} {why} (rule 69)"
                 found |= {slot: said} if why else {}
-        found = _two_days(history, zero) | found
+        found = _two_days(history, zero) | _before_the_cells(history, course, zero) | found
     return [history.fault(slot, said) for slot, said in found.items()]
 
 
@@ -86,6 +87,22 @@ def _two_days(history: Any, zero: Span | None) -> dict[Slot, str]:
         if not least - CLOSE <= record.course_day <= most + CLOSE:
             days = f"{least}" if least == most else f"{least} to {most}"
             found[place] = f"day {days} of the course, which is the date beside it, or no day at all (rule 69)"
+    return found
+
+
+def _before_the_cells(history: Any, course: Treatment, zero: Span | None) -> dict[Slot, str]:
+    """Return the dates before the first cells of visits that are due after them, by their day or the protocol's."""
+    found, due = dict[Slot, str](), {" ".join(one.name.casefold().split()): one.day for one in course.says.visits}
+    for record in history.records:
+        slot = history.slots.get(record.id)
+        if slot is None or zero is None or not isinstance(record, FollowUpVisit):
+            continue
+        name = " ".join((record.name or "").casefold().split())
+        day = due.get(name, 0) if record.course_day is None else record.course_day
+        on = span_in(record, "performed_at", history.by.site.zone)
+        if day > 0 and on is not None and on.last < zero.first:
+            said = f"a day after the first cells, {zero.told}: “{record.name}” is day {day} of the course (rule 62)"
+            found[replace(slot, name="performed_at")] = said
     return found
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from clinic import clock
 from clinic.administration.models import Administration
 from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.batches import ImportedRow, known_rows
+from clinic.exchange.import_again import Day, Earlier, called, day_of, same_cells
 from clinic.exchange.import_followup import is_that
 from clinic.exchange.import_same_visit import KnownVisits, name_of
 from clinic.exchange.import_survival import KnownSurvival
@@ -47,13 +46,13 @@ OF_ITS_DAY = frozenset({"name", "performed_at", "course_day"})
 class TableWide:
     """What a whole table says of each visit that it makes: scores that are there, and why others are not.
 
-    ``events``: the first row of each event.
+    ``earlier``: the events and cells given of earlier rows.
     A visit is made by its first row; what later rows say of it is known from the pass before.
     """
 
     scored: set[tuple[Any, ...]] = field(default_factory=set)
     missing: dict[tuple[Any, ...], dict[str, str]] = field(default_factory=dict)
-    events: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    earlier: Earlier = field(default_factory=Earlier)
 
     def missing_of(self, key: tuple[Any, ...]) -> dict[str, str]:
         """Return why scores of a visit are missing that no row has."""
@@ -166,35 +165,30 @@ class Known:
         begun = self.first_span(course)
         return None if begun is None else begun.day
 
-    def given_on(self, patient: Patient, day: date) -> list[Administration]:
-        """Return the administrations of a person on a day, in whatever course."""
-        ids = [one.id for one in self.courses(patient)]
-        begin, end = clock.start_of(day, self.by.site.zone), clock.start_of(day + timedelta(days=1), self.by.site.zone)
-        chosen = select(Administration).where(
-            Administration.treatment_id.in_(ids),
-            Administration.performed_at >= begin,
-            Administration.performed_at < end,
-        )
-        return list(self.session.scalars(chosen.order_by(Administration.id)))
+    def given_before(self, patient: Patient, given: Administration, day: Day) -> list[Administration]:
+        """Return the administrations of a person, in whatever course, that may be the one of a row."""
+        courses = {one.id: one for one in self.courses(patient)}
+        chosen = select(Administration).where(Administration.treatment_id.in_(courses)).order_by(Administration.id)
+        others = [
+            (one, day_of(one, self.by.site.zone, self.first_given(courses[one.treatment_id])))
+            for one in self.session.scalars(chosen)
+            if one is not given and one.counts
+        ]
+        return same_cells(given, day, others)
 
     def same_events(self, course: Treatment, event: AdverseEvent) -> list[AdverseEvent]:
-        """Return the events of a course that are called the same and began on the same day."""
+        """Return the events of a course that are called the same and may have begun on the same day."""
         chosen = select(AdverseEvent).where(AdverseEvent.treatment_id == course.id).order_by(AdverseEvent.id)
-        wanted = self._of_event(event)
-        return [one for one in self.session.scalars(chosen) if one is not event and self._of_event(one) == wanted]
+        wanted, day = called(event), self._day_of(course, event)
+        others = (one for one in self.session.scalars(chosen) if one is not event and called(one) == wanted)
+        return [one for one in others if day.may_be(self._day_of(course, one))]
 
     def earlier_row(self, course: Treatment, event: AdverseEvent, row: int) -> int | None:
         """Return the row of the table that tells of an event of the same name and day before, if one does."""
-        first = self.wide.events.setdefault((course.id, *self._of_event(event)), row)
-        return first if first < row else None
+        return self.wide.earlier.event((course.id, called(event)), row, self._day_of(course, event))
 
-    def _of_event(self, event: AdverseEvent) -> tuple[Any, ...]:
-        on = event.performed_at
-        return (
-            " ".join((event.term or "").casefold().split()),
-            None if on is None else clock.day(on, self.by.site.zone),
-            event.course_day if on is None else None,
-        )
+    def _day_of(self, course: Treatment, record: AdverseEvent | Administration) -> Day:
+        return day_of(record, self.by.site.zone, self.first_given(course))
 
     def plan_of(self, visit: FollowUpVisit) -> str | None:
         """Return the id of the planned visit that a visit is, where nothing is recorded for it yet."""

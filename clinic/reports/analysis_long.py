@@ -36,6 +36,7 @@ def visits(data: Data) -> Iterator[Line]:
         }
         for id_ in turn:
             scored = [one.visit_id for one in counts[id_]]
+            known = {(one.visit_id, one.instrument) for one in counts[id_]}
             for one in made[id_]:
                 plan, day = plans.get(one.plan_id), day_of(data, one, None, zero.get(id_))
                 yield {
@@ -43,7 +44,7 @@ def visits(data: Data) -> Iterator[Line]:
                     "baseline": is_baseline(one.name, day), "made": one.made, "alive": one.alive,
                     "on": told(data, one), "course_day": day,
                     "due": plan.due_on if plan is not None else None, "scores": scored.count(one.id),
-                    "missing": missing(one.not_recorded),
+                    "missing": [why for why in missing(one.not_recorded) if (one.id, why[0]) not in known],
                 }, zero.get(id_)  # fmt: skip
 
 

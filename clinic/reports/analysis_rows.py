@@ -61,9 +61,7 @@ def _value(column: Column, found: dict[str, Any], zero: date | None, *, research
     if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
         on = found.get(column.key.removesuffix("_days"))
         return (on - zero).days if isinstance(on, date) and zero is not None else None
-    value = found.get(
-        column.key
-    )  # of a figure no other type because it is whole: JSON has each as text, to its last digit
+    value = found.get(column.key)  # of a figure no other type because it is whole
     return Decimal(value) if column.kind == "number" and type(value) is int else value
 
 
@@ -97,7 +95,7 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
                 about
                 | observed.get(id_, {})
                 | {"state": states.get(id_, ""), "bare_state": bare.get(id_, "")}
-                | _of_course(data, of_it)
+                | _of_course(data, of_it, tells=id_ in data.tell_of_events)
                 | _scores(data, of_it, zero.get(id_)),
                 zero.get(id_),
             )
@@ -123,8 +121,8 @@ def _of_order(data: Data, course: Any, patient: Any, number: int) -> dict[str, A
     }  # fmt: skip
 
 
-def _of_course(data: Data, by: dict[Any, list[Any]]) -> dict[str, Any]:
-    """Return what happened in a course, counted and dated."""
+def _of_course(data: Data, by: dict[Any, list[Any]], *, tells: bool) -> dict[str, Any]:
+    """Return what happened in a course, counted and dated; ``tells``: whether its source tells of adverse events."""
     harvests, visits, events = by[Harvest], by[FollowUpVisit], by[AdverseEvent]
     given = [one for one in by[Administration] if one.outcome != "voided" and one.volume_given != 0]
     made = [one for one in visits if one.made == "made"]
@@ -140,8 +138,9 @@ def _of_course(data: Data, by: dict[Any, list[Any]]) -> dict[str, Any]:
         "volume_given": _sum(given, "volume_given"),
         "visits_made": len(made), "visits_missed": sum(one.made in {"missed", "lost"} for one in visits),
         "last_seen": first_day(data, made[::-1]),
-        "adverse_events": len(events), "serious_events": sum(bool(one.serious) for one in events),
-        "events_of_unknown_seriousness": sum(one.serious is None for one in events),
+        "adverse_events": len(events) if tells else None,
+        "serious_events": sum(bool(one.serious) for one in events) if tells else None,
+        "events_of_unknown_seriousness": sum(one.serious is None for one in events) if tells else None,
         "worst_grade": max((one.grade for one in events if one.grade is not None), default=None),
     }  # fmt: skip
 
@@ -276,7 +275,8 @@ def _administrations(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]
             kinds = [event.kind for event in during[id_]]
             yield about | {
                 "interruptions": sum(kind in {"rate", "stopped"} for kind in kinds),
-                "reactions": kinds.count("reaction"), "events_after": len(events[id_]),
+                "reactions": kinds.count("reaction"),
+                "events_after": len(events[id_]) if one.treatment_id in data.tell_of_events else None,
             }, zero.get(one.treatment_id)  # fmt: skip
 
 

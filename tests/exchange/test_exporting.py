@@ -281,7 +281,8 @@ def test_json_lines_keep_every_digit_and_every_text(session, team):
     one = patient(team, family_name="=SUM(A1)", weight="72.50")
     session.flush()
     lines = "".join(exporting.chunks(session, "weights", "jsonl", Choice())).splitlines()
-    assert [json.loads(line)["Weight (kg)"] for line in lines] == ["72.50"]
+    assert [str(json.loads(line, parse_float=Decimal)["Weight (kg)"]) for line in lines] == ["72.50"]
+    assert '"Weight (kg)": 72.50' in lines[0], "a number with all of its digits"
     told = json.loads("".join(exporting.chunks(session, "patients", "jsonl", Choice())))
     assert told["Family name"] == one.family_name
 

@@ -61,7 +61,7 @@ def test_every_course_product_and_giving_is_one_row_and_they_join(clinic, chosen
     assert all(one["administrations"] == counted[one["course_id"]] for one in courses)
     total = sum((one["volume_given"] or Decimal(0) for one in courses), Decimal(0))
     assert total == sum((one["volume_given"] or Decimal(0) for one in given if one["outcome"] != "voided"), Decimal(0))
-    assert sum(one["serious_events"] for one in courses) == sum(
+    assert sum(one["serious_events"] or 0 for one in courses) == sum(
         bool(json.loads(row["serious"])) for row in clinic["adverse_event"]
     )
     assert all(one["state"] for one in (*courses, *products))

@@ -59,8 +59,8 @@ def bring(session: Any, team: Any, tmp_path: Any) -> Callable[..., Any]:
     count = iter(range(100))
 
     def run(said: str, *found: tuple[str, ...], by: str = "") -> Any:
-        file = tmp_path / f"t{next(count)}.csv"
-        file.write_text("\n".join([HEADINGS, *(",".join((*one, "10")) for one in found)]))
+        file, ml = tmp_path / f"t{next(count)}.csv", "8" if "further" in said else "10"
+        file.write_text("\n".join([HEADINGS, *(",".join((*one, ml)) for one in found)]))
         parsed = mapping.parsed(said + by, "map.toml")
         report = importing.run(session, parsed.kind, file, parsed, team.coordinator, clock.now(), dry_run=False)
         session.rollback() if report.refused else session.commit()
@@ -136,3 +136,10 @@ def test_two_further_courses_of_one_table_contradict_each_other(bring):
     assert not bring(MAPPING, ("E1", "2020-01-01", "", "", "20", "0")).refused
     report = bring(LATER, ("E1", "2020-02-01", "", "", "50", "1"), ("E1", "2020-06-01", "", "", "", ""))
     assert [one.row for one in report.problems] == [3], report.sentences()
+
+
+def test_a_visit_of_a_wide_row_that_is_due_after_the_cells_is_not_dated_before_them(bring):
+    late = MAPPING.replace('v = { name = "Visit" }', 'v = { name = "Late", course_day = 365 }')
+    report = bring(late, ("E1", "2020-01-01", "2019-02-03", "", "", ""), ("E2", "2020-01-01", "2021-02-03", "", "", ""))
+    assert [(one.row, one.column) for one in report.problems] == [(2, "seen")], report.sentences()
+    assert "rule 62" in str(report.problems[0])
