@@ -24,7 +24,7 @@ from clinic.release.models import Release, decide
 from clinic.release.points import PERMITTING, RELEASING, points_of, to_decide, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
-from clinic.release.result_rows import lede, result_row, result_table
+from clinic.release.result_rows import clock_of, lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE, before, decidable, only_no, stops_processing
 from clinic.release.who_decides import hands_on
@@ -254,6 +254,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "heading": f"Release: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "state": state_of(records, product, at),
+        "time_left": None if product.given or product.discarded else clock_of(product.end, at, product.end_known),
         "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons([] if over else missing),
