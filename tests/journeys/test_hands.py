@@ -223,7 +223,7 @@ def test_enter_goes_to_the_person_who_is_chosen(arrive: Callable[[str], Person],
     course = there(session, ready_for_harvest(team))
     me = arrive("nurse")
     me.goes_to(f"/treatments/{course}/harvests/new")
-    me.page.locator("[name=performed_at-t]").focus()
+    me.page.locator("[name=ended_at-t]").focus()
     me.page.keyboard.press("Enter")
     here = me.page.evaluate("() => [document.activeElement.name, document.activeElement.checked]")
     assert here == ["performed_by_id", True]
@@ -261,8 +261,8 @@ def test_the_box_with_the_focus_and_its_question_lie_under_no_bar(
     me.page.set_viewport_size({"width": 820, "height": 700})
     me.page.goto(f"/bedside-checks/{check}")
     me.page.get_by_role("button", name="Begin").click()
-    me.page.get_by_role("link", name="Reason for continuing: required").click()
-    box = me.box("Reason for continuing")
+    me.page.get_by_role("link", name="What did you do about it? Required").click()
+    box = me.box("What did you do about it?")
     expect(box).to_be_focused()
     hidden = "box => document.querySelector('.c-band').getBoundingClientRect().bottom - box.getBoundingClientRect().top"
     assert box.locator("xpath=ancestor::div[contains(@class, 'c-field')]").first.evaluate(hidden) <= 0
