@@ -111,8 +111,7 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         changed = signed_before(event)
         why = f"{event.headline()}: {changed or 'recorded, not signed by a physician.'}"
         more = {"due_at": event.recorded_at, "due_words": "recorded"}
-        title = "Sign the event again" if changed else "Assess and sign the event"
-        found.append(Action(title=title, why=why, who=tuple(JUDGES), to=to, **more))
+        found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
     elif unread(event) and event.unconfirmed is None:
         found.append(_to_read(event))
     elif event.unconfirmed is not None:
