@@ -110,14 +110,14 @@ def test_the_harvest_is_logged_with_the_keyboard_alone(
     when_i_tab_to(me, "Record the harvest")
     me.page.keyboard.press("Enter")
     expect(me.page.locator("h1")).to_have_text("Record a harvest")
-    expect(me.page.locator("[name=performed_at-d]")).to_be_focused()
+    expect(me.page.locator("[name=time_out_at-d]")).to_be_focused()
     me.page.keyboard.type("3")
-    expect(me.page.locator("[name=performed_at-d]")).to_have_value("3")  # in place of the day that stood there
+    expect(me.page.locator("[name=time_out_at-d]")).to_have_value("3")  # in place of the day that stood there
     me.page.keyboard.press("Control+a")
+    when_i_type_a_moment(me, "time_out_at", minutes_ago=35)
     when_i_type_a_moment(me, "performed_at", minutes_ago=30)
     when_i_choose(me, "body_site", "Posterior iliac crest")
     when_i_choose(me, "side", "Right")
-    when_i_type_a_moment(me, "time_out_at", minutes_ago=35)
     when_i_choose(me, "method", "Needle aspiration, small volumes")
     when_i_choose(me, "anaesthesia", "Local")
     when_i_type(me, "volume", "60")
