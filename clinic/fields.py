@@ -96,6 +96,11 @@ def plain(value: Decimal | None) -> str:
     return "" if value is None else format(value, "f").replace("-", "−")
 
 
+def about(label: str, sentence: str) -> str:
+    """Return a sentence after the label that it is about; one that is a question has its mark already."""
+    return f"{label} {sentence[:1].upper()}{sentence[1:]}" if label.endswith("?") else f"{label}: {sentence}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Field:
     """What a person reads about one column, and all that one value of it must satisfy.
@@ -153,7 +158,7 @@ class Field:
     @property
     def missing(self) -> str:
         """The sentence that asks for a value."""
-        return f"{self.label}: required"
+        return about(self.label, "required")
 
     def words(self, value: object, zone: str = "") -> str:
         """Return a stored value as a person reads it, without its unit; a moment on the clock of ``zone``."""

@@ -19,7 +19,7 @@ from wtforms.widgets import PasswordInput, Select, TextArea, TextInput
 
 from clinic import clock, wording
 from clinic.errors import naming
-from clinic.fields import FACTS, SHORT_TEXT, Field, Unreadable, parse_decimal, parse_whole, plain
+from clinic.fields import FACTS, SHORT_TEXT, Field, Unreadable, about, parse_decimal, parse_whole, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -129,7 +129,7 @@ class FactField(wtforms.Field):
 
     def named(self, sentence: str) -> str:
         """Return a sentence that begins with the field's label."""
-        return sentence if sentence.startswith(self.label.text) else f"{self.label.text}: {sentence}"
+        return sentence if sentence.startswith(self.label.text) else about(self.label.text, sentence)
 
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms' signature
         """Judge the value by its declared fact, as the record does."""

@@ -63,6 +63,7 @@ class RecordPages:
     with the same password; ``listed``: the template that draws all of them as one table; ``ticked``: they are parts of
     one act, and are ticked already when the page opens. ``people`` and ``offers`` keep an amendment to what the first
     entry offers: the staff of which roles, and of other choices those that fit; what the record says stays among them.
+    ``signs_what``: what the title of a signature calls it, where that is not its noun.
     """
 
     model: type[Entry]
@@ -83,6 +84,7 @@ class RecordPages:
     offers: Callable[[Any, Any], None] = lambda _form, _record: None
     listed: str = ""
     signed_as: Callable[[Any], str] = lambda record: f"{record.NOUN} signed."
+    signs_what: str = ""
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -157,7 +159,7 @@ def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str,
     """Return what the page of a signature shows."""
     beforehand = place.ticked and request.method == "GET"
     return {
-        "heading": f"Sign: {record.NOUN.lower()}",
+        "heading": f"Sign the {place.signs_what or record.NOUN.lower()}",
         "lede": record.headline(),
         "main": _whole(record),
         "others": [_whole(other) for other in others],
@@ -182,6 +184,7 @@ def _whole(record: Any) -> dict[str, Any]:
     return {
         "record": record,
         "title": f"{record.NOUN}: {record.headline()}",
+        "before": [],
         "facts": record_display.facts(record, zone(), people=people),
         "hands": record_display.hands(record, zone()),
         "amendments": record_display.amendments(record, zone()),

@@ -59,6 +59,7 @@ def init_app(app: Flask, zone: Callable[[], str]) -> None:
         "figure": lambda value, unit="": units(wording.figure(value, unit)),
         "units": units,
         "unmarked": unmarked,
+        "quoted": wording.quoted,
     }
     env = app.jinja_env
     env.undefined = StrictUndefined

@@ -137,6 +137,12 @@ def from_iso(text: str, zone: str) -> str:
         return ""
 
 
+def quoted(text: str) -> str:
+    """Return somebody's words in quotation marks, with one full stop at their end: what they wrote may have it."""
+    said = text.strip()
+    return f"“{said}”" if said.endswith((".", "!", "?", "…")) else f"“{said}”."
+
+
 def days(number: int) -> str:
     """Return a number of days in words."""
     return "1 day" if number == 1 else f"{number} days"

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from clinic import wording
 from clinic.administration.models import Administration, BedsideCheck
 from clinic.course_records import of_course
+from clinic.templating import units
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -49,6 +50,28 @@ def _when(record: Administration | BedsideCheck, zone: str) -> str | None:
     if record.performed_at is not None:
         return wording.moment(record.performed_at, zone, record.precision_of("performed_at"))
     return f"Day {record.course_day}" if record.course_day is not None else None
+
+
+def what_was_given(given: Administration) -> list[tuple[str, Any, str]]:
+    """Return which container was given, its time limit, the check of two people and why warnings were passed over.
+
+    It stands on records of their own, and who signs the giving reads it first.
+    """
+    product, zone, check = given.product, given.zone, given.bedside_check
+    limit = "after thaw, " if product.thawed_at is not None else ""
+    found: list[tuple[str, Any, str]] = [
+        ("Product", units(f"{product.name}, {product.amount_text}".strip(", ")), ""),
+        ("Division", product.division or "", ""),
+        ("Product number", product.id, ""),
+        ("Use before", f"{limit}{wording.moment(product.end, zone, product.end_known)}" if product.end else "", ""),
+    ]
+    if check is not None:
+        second = check.second_person.printed_name if check.second_person is not None else ""
+        people = " and ".join(filter(None, (check.done_by, second)))
+        found.append(("Bedside check", f"{people}, {wording.moment(check.performed_at, zone)}", ""))
+    why = given.confirmed.get("warnings", "")
+    found.append(("Reason given for the warnings", f"“{why}”" if why else "", ""))
+    return [line for line in found if line[1]]
 
 
 def _by(record: Administration | BedsideCheck) -> str | None:

@@ -49,7 +49,7 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
 
     volume = DecimalField(
         "Volume to give", unit="mL", possible=Range("0.01", 3000), rule=52,
-        hint="The whole container, or the part that is the dose",
+        hint="Leave blank for the whole container",
     )  # fmt: skip
     own_password = PasswordField("Your password", required=True)
     password = PasswordField("Password of the second person", required=True)
@@ -94,7 +94,7 @@ class AdministrationForm(
     form_for(
         Administration,
         without=WORKED_OUT | AT_THE_END | LATER,
-        extra={"because": Field(label="Reason for continuing", long=True, section="Warnings")},
+        extra={"because": Field(label="What did you do about it?", long=True, section="Warnings")},
     )
 ):
     """The start. One press is enough: all but a reason and the premedication follows from order and check."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic import wording
 from clinic.access import Role
+from clinic.fields import CLOCK_SLACK
 from clinic.records import Origin
 from clinic.steps import Action
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.administration.models import Administration
-    from clinic.administration.vital_signs import VitalSigns
 
 MISSED_AFTER = timedelta(hours=12)
 NEAR = timedelta(minutes=10)
@@ -21,48 +22,65 @@ MONITORED = (("15 minutes after the start", "start", 15), ("At the end", "end", 
 
 
 class Due(NamedTuple):
-    """One later set of vital signs: its label, when it is due (None: not known yet), and how it stands."""
+    """One later set of vital signs: its label, when it is due (None: not known yet), and how it stands.
+
+    ``late``: how long after that a set was taken; nothing where it was taken in time, or not yet.
+    """
 
     label: str
     at: datetime | None
     state: str
+    late: timedelta = timedelta()
+
+    @property
+    def words(self) -> str:
+        """How it stands, as it is said: “done, 15 min late”."""
+        if self.state == "done":
+            return f"done, {wording.duration(self.late)} late" if self.late > NEAR else "done"
+        return {"due": "due now", "missed": "not recorded"}.get(self.state, self.state)
 
 
 def monitoring(given: Administration, at: datetime) -> list[Due]:
-    """Return each later set of vital signs with its state: done, due, missed or planned."""
+    """Return each later set of vital signs with its state: done, due, missed or planned.
+
+    One set that was taken answers one that was planned: the oldest that was due then and has none.
+    """
     if given.origin is not Origin.CLINIC:
         return []
-    found, times = [], _times(given)
-    for number, (label, due) in enumerate(times):
-        following = [later for _label, later in times[number + 1 :] if later is not None]
-        taken = due is not None and any(_counts(signs, due, following) for signs in given.vital_signs)
-        late = due is not None and at - due > MISSED_AFTER
-        state = "missed" if late else "due" if due is not None and at >= due else "planned"
-        found.append(Due(label, due, "done" if taken else state))
+    taken = sorted(one.performed_at for one in given.vital_signs if one.performed_at and one.check_id is None)
+    found = []
+    for label, due in _times(given):
+        done = next((one for one in taken if due is not None and due - NEAR <= one <= due + MISSED_AFTER), None)
+        if due is None or done is None:
+            found.append(Due(label, due, _awaited(due, at)))
+            continue
+        taken.remove(done)
+        found.append(Due(label, due, "done", max(done - due, timedelta())))
     return found
 
 
+def _awaited(due: datetime | None, at: datetime) -> str:
+    if due is None or at < due - CLOCK_SLACK:
+        return "planned"
+    return "missed" if at - due > MISSED_AFTER else "due"
+
+
 def _times(given: Administration) -> list[tuple[str, datetime | None]]:
+    """Return the planned sets; one during the giving falls away where the end came before it."""
     bases = {"start": given.performed_at, "end": given.ended_at}
-    return [
-        (label, base + timedelta(minutes=minutes) if (base := bases[since]) is not None else None)
+    found = [
+        (label, since, base + timedelta(minutes=minutes) if (base := bases[since]) is not None else None)
         for label, since, minutes in MONITORED
     ]
-
-
-def _counts(signs: VitalSigns, due: datetime, following: list[datetime]) -> bool:
-    """Whether a set was taken for this time: shortly before it or later, and not for the next one."""
-    taken, until = signs.performed_at, min(following, default=due + MISSED_AFTER)
-    return (
-        taken is not None and signs.check_id is None and due - NEAR <= taken and (taken < until - NEAR or until <= due)
-    )
+    end = given.ended_at
+    return [(label, due) for label, since, due in found if since == "end" or end is None or due is None or due <= end]
 
 
 def monitored(given: Administration) -> Iterable[datetime]:
     """Return the moments at which vital signs become due or missed."""
     for _label, due in _times(given):
         if due is not None:
-            yield from (due, due + MISSED_AFTER + timedelta(microseconds=1))
+            yield from (due - CLOCK_SLACK, due + MISSED_AFTER + timedelta(microseconds=1))
 
 
 def due_vital_signs(given: Administration, at: datetime) -> list[Action]:

@@ -45,9 +45,12 @@ def running(given: Administration, at: datetime) -> dict[str, Any] | None:
     if limit is not None and thawed is not None:
         end = thawed + timedelta(minutes=limit)
         clocks.append(_to(end, at, "Left after thaw", "end before"))
+    elif given.product.end is not None and not given.product.end_known:
+        clocks.append(_to(given.product.end, at, "Use before", "end before"))
     signs = next((due for due in monitoring(given, at) if due.at is not None and due.state in {"due", "planned"}), None)
     if signs is not None and signs.at is not None:
-        clocks.append(_to(signs.at, at, VITALS, f"{signs.label[:1].lower()}{signs.label[1:]},"))
+        shown = _to(signs.at, at, VITALS, f"{signs.label[:1].lower()}{signs.label[1:]},")
+        clocks.append(shown | {"over": signs.state == "due"})
     over = [one["label"] for one in clocks if one["over"]]
     rates = [one for one in given.events if one.kind in {"rate", "resumed"} and one.rate is not None]
     return {

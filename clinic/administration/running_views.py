@@ -57,6 +57,7 @@ record_pages.register_pages(
     amends=ADMINISTRATION.logs,
     patient=patient_banner,
     fixed=frozenset({"kind", "performed_by_id"}),
+    signs_what="event",
     together=lambda event, _user: [one for one in unsigned(event.administration) if one is not event],
     ticked=True,
 )

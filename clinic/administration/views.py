@@ -11,7 +11,7 @@ from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.administration import bedside as acts
 from clinic.administration.bedside_page import gate_page, left_after_thaw, rested_on, times
-from clinic.administration.display import check_rows, given_rows
+from clinic.administration.display import check_rows, given_rows, what_was_given
 from clinic.administration.events import unsigned
 from clinic.administration.forms import (
     SCANS,
@@ -35,6 +35,7 @@ from clinic.administration.voiding import is_copy
 from clinic.course_records import CourseRecords, of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
+from clinic.fields import plain
 from clinic.pages import (
     Answer,
     commit_and_redirect,
@@ -87,6 +88,7 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}) - {"outcome"},
+    showing=lambda given: {"before": what_was_given(given)},
     parts=lambda given: [*given.vital_signs, *(one for one in given.events if one not in _to_sign(given, me()))],
     together=_to_sign,
     ticked=True,
@@ -154,7 +156,10 @@ def _scanned(form: ScanForm, course: Treatment) -> Answer:
         return commit_and_redirect(url_for("administration.check", check_id=check.id))
     rest = form_of(BedsideForm, formdata=None, data=scans)
     rest.can_draft = False
-    rest.prefill("volume", acts.in_bag(db.session(), scans["product_scan"]), "prefilled: whole container")
+    whole = acts.in_bag(db.session(), scans["product_scan"])
+    rest.prefill("volume", whole, "prefilled: whole container")
+    if whole is not None:
+        rest.volume.hint = f"Leave blank for the whole {plain(whole)} mL"
     rest.start_at_the_vital_signs()
     _offer_second(rest)
     return render_template("administration/bedside.html", form=rest, **_bedside(course))

@@ -26,6 +26,8 @@ SAID = {
 """Facts already contained in the sentence about a signature or a correction."""
 ASIDE = {"Origin", "Source note", "Is synthetic"}
 """Origin of a record, shown when the entry is opened."""
+NAMES = {"fs_uniquifier": "Sign-in key"}
+"""What columns are called whose names nobody reads."""
 Change = tuple[str, str, str]
 """Label, value before, value after."""
 MOST = 4
@@ -71,6 +73,9 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Sentence:
             "gave the reason for a correction of",
             after["reason"],
         )
+    noun = nouns().get(record, record)
+    if record == "user_account" and row.act == "insert" and after.get("printed_name"):
+        act, noun = "created", f"account of {after['printed_name']}"
     who, signer = people.get(row.actor_id, row.actor_id), after.get("signed_by_id") if act == "signed" else None
     if isinstance(signer, str) and signer != row.actor_id:  # two people at one device, each with a password
         who = f"{people.get(signer, signer)}, in the session of {who},"
@@ -83,7 +88,7 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Sentence:
     gist += "; …" if len(changes) > MOST else ""
     return Sentence(
         number=row.number, at=row.at, who=who, act=act, reason=reason, gist=gist,
-        noun=nouns().get(record, record), record=record, record_id=record_id, changes=changes,
+        noun=noun, record=record, record_id=record_id, changes=changes,
         seal=" ".join(row.hash[start : start + 4] for start in range(0, 12, 4)),
     )  # fmt: skip
 
@@ -99,7 +104,8 @@ def _changes(model: type[Model], before: State, after: State, people: Mapping[st
         if name in UNTOLD or name in SAID.get(model.__tablename__, ()) or name not in columns:
             continue
         if columns[name].info.get("secret"):
-            yield _label(name), "", "reset, never shown"
+            if before or not name.startswith("fs_"):  # a new account has its key: that says nothing
+                yield NAMES.get(name, _label(name)), "", f"{'reset' if before else 'set'}, never shown"
             continue
         fact = declared.get(name)
         told = (state.get(name) for state in (before, after))

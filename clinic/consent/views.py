@@ -77,6 +77,7 @@ CONTINUATIONS = record_pages.register_pages(
 )
 WITHDRAWALS = record_pages.register_pages(
     Withdrawal,
+    signs_what="withdrawal of consent",
     show=lambda row: url_for("consent.show", consent_id=row.consent_id),
     signs=WRITERS,
     amends=WRITERS,

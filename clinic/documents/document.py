@@ -130,7 +130,7 @@ class Source:
         ]
         blocks += [
             Block(
-                text=[f"Amended {when} by {who}. Reason: “{reason}”.{' ' + covers if covers else ''}"],
+                text=[f"Amended {when} by {who}. Reason: {wording.quoted(reason)}{' ' + covers if covers else ''}"],
                 head=["Corrected", "From", "To"],
                 rows=[[label, unmarked(old), unmarked(new)] for label, old, new in changes],
             )

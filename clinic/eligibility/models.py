@@ -37,7 +37,7 @@ MALIGNANT = "a malignant disease"
 PREGNANCY_TEST_DAYS = 7
 """Days before the decision within which a test can exclude a pregnancy [site default]."""
 ANSWERS = {"no": "No", "yes": "Yes, it applies"}
-CONCERNS = {"patient": "The patient", "course": "Only this course"}
+CONCERNS = {"patient": "All courses of this patient", "course": "This course only"}
 
 
 class Eligibility(Record):
@@ -92,7 +92,7 @@ class Eligibility(Record):
         "Reasons", Text, long=True, conditional=True, section="Decision", asked_if=("eligible", "no")
     )
     concerns: Mapped[str | None] = field(
-        "Concerns", choices=CONCERNS, conditional=True, section="Decision", asked_if=("eligible", "no"), info=ADDED,
+        "Applies to", choices=CONCERNS, conditional=True, section="Decision", asked_if=("eligible", "no"), info=ADDED,
         hint="“The patient” stops every course until a physician decides in each anew",
     )  # fmt: skip
     valid_until: Mapped[date | None] = field(

@@ -34,6 +34,7 @@ def _course_url(course: Treatment) -> str:
 
 ELIGIBILITY_PAGES = record_pages.register_pages(
     Eligibility,
+    signs_what="decision on eligibility",
     show=lambda decision: url_for("eligibility.show", eligibility_id=decision.id),
     signs=DECIDES,
     amends=DECIDES,

@@ -11,7 +11,7 @@ from clinic import clock, drafts, idempotency, read_log, wording
 from clinic.access import CLINICAL, WRITERS, allow, may
 from clinic.accounts.forms import PasswordForm
 from clinic.accounts.security import recheck
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.exchange import import_columns, import_steps, import_undo, mapping, undo_waiting, uploads
 from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.import_display import links
@@ -52,7 +52,7 @@ WAITING = (
 )
 KIND_WORDS = {
     "patients": "Patients, one row each",
-    "courses": "Courses with all that belongs to them, one row each",
+    "courses": "Courses with all their records, one row each",
     "further-courses": "Further courses of registered patients, one row each",
     "administrations": "Cells given under registered courses, one row each",
     "scores": "Scores and visits of registered patients, one row per score or visit",
@@ -126,7 +126,7 @@ class _told:  # noqa: N801 - reads as a word: with _told(trouble)
         if not isinstance(fault, RuleBroken):
             return False
         db.session.rollback()
-        self.trouble += [str(one) for one in fault.problems] or [str(fault)]
+        self.trouble += list(fault.problems) or [str(fault)]
         return True
 
 
@@ -135,11 +135,13 @@ def _uploaded() -> Upload:
     said: dict[str, Any] = {"kind": kind}
     if sent is not None and sent.filename:
         said = mapping.read_from(sent.stream, sent.filename).kept()
+    table, faults = request.files.get("table"), list[Problem]()
     if said["kind"] not in KINDS:
-        raise RuleBroken("Choose what the table holds.")
-    table = request.files.get("table")
-    if table is None:
-        raise RuleBroken("Choose a CSV or XLSX file.")
+        faults.append(Problem("Choose what the table holds.", "kind-0"))
+    if table is None or not table.filename:
+        faults.append(Problem("Choose a CSV or XLSX file.", "table"))
+    if faults or table is None:
+        raise RuleBroken(*faults)
     return uploads.take(table, me().id, said)
 
 

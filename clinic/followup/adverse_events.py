@@ -90,7 +90,7 @@ class AdverseEvent(Record):
         "What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis"
     )
     symptoms_of: Mapped[str | None] = field(
-        "Is it what a visit told?", conditional=True, added=True, rule=64, section="The event"
+        "Was this reported at a visit?", conditional=True, added=True, rule=64, section="The event"
     )
     ended_at: Mapped[datetime | None] = field(
         "End", section="The event", hint="Leave blank if ongoing", not_before=("performed_at",)
@@ -176,7 +176,7 @@ class AdverseEvent(Record):
             None,
             *(self.choices_of("symptoms_of") or ()),
         ):
-            found.append(Problem("Is it what a visit told?: choose from the list", "symptoms_of", rule=64))
+            found.append(Problem("Was this reported at a visit? Choose from the list", "symptoms_of", rule=64))
         if len(fatal) == 2:
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."
             found.append(Problem(said, "grade" if self.grade is not None else "outcome", rule=65))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import object_session
 
 from clinic.errors import Problem, RuleBroken
+from clinic.followup.event_news import signed_before
 from clinic.followup.event_records import ENDED, EventUpdate
 from clinic.followup.telling import duties
 from clinic.records import Meaning, Origin
@@ -59,7 +60,9 @@ def stands(event: AdverseEvent) -> tuple[str, str, str]:
 def open_points(records: CourseRecords, event: AdverseEvent) -> list[Problem]:
     """Return what must be done before an event can be closed."""
     found = []
-    if event.unassessed or not event.signed:
+    if changed := signed_before(event):
+        found.append(Problem(f"A physician must sign what is new of the event first. {changed}", rule=64))
+    elif event.unassessed or not event.signed:
         found.append(Problem("A physician must assess and sign the event first.", rule=64))
     elif event.unconfirmed is not None:
         found.append(Problem("A second physician must confirm the correction first.", rule=67))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clinic import wording
 from clinic.access import Role
 from clinic.patients.ruled_out import same_meaning
 
@@ -54,6 +55,24 @@ def told_anew(event: Any) -> bool:
     """Whether an event says what it did not say when it was signed last, or has a report that nobody has signed."""
     signed = max((one.signed_at for one in event.signatures), default=None)
     return signed is None or any(at > signed for at in _corrected(event)) or bool(unread(event))
+
+
+def signed_before(event: Any) -> str:
+    """Return who assessed and signed an event, and what changed it since and is not signed; empty: neither.
+
+    An event that was never assessed and signed, or whose signature still holds, has none.
+    """
+    by = [one for one in event.signatures if one.role == Role.PHYSICIAN]
+    if not by or event.unassessed or event.signed:
+        return ""
+    last = by[-1]
+    reports = [one for one in event.updates if one.kind == "follow_up"]
+    since = [number for number, one in enumerate(reports, 1) if one.recorded_at >= last.signed_at]
+    what = f"Follow-up report {since[-1]}" if since else "A correction"
+    return (
+        f"Assessed and signed by {last.printed_name}, {wording.moment(last.signed_at, event.zone)}. {what} is not "
+        "signed yet."
+    )
 
 
 def _reports(event: Any) -> list[Any]:

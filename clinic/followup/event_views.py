@@ -206,7 +206,7 @@ def assessment(event_id: str) -> Answer:
         with refusals_to(form):
             event.assess(at=clock.now(), **form.facts())
             url = url_for("record_pages.signature", record_id=event.id)
-            return commit_and_redirect(url, "Assessment saved. It counts when you have signed the event.")
+            return commit_and_redirect(url, "Assessment saved. Takes effect when you sign.")
     return form_page(
         form, template="events/assessment.html", **_told(event), heading=f"Assess: {event.term}",
         lede=event.treatment.title, save_label="Save and sign", patient=patient_banner(event),

@@ -188,12 +188,15 @@ class _SeriousnessAsked(RecordForm):
         reasons = bool(self._fields["serious"].data)
         if not field.data and not reasons:
             raise ValidationError(
-                f"Is it serious?: choose {' or '.join(f'“{said}”' for said in field.offered.values())}."
+                f"Is it serious? Choose {' or '.join(f'“{said}”' for said in field.offered.values())}."
             )
-        if field.data == "yes" and not reasons:
-            raise ValidationError("Is it serious?: choose at least one reason, or “No”.")
         if field.data in {"no", "undecided"} and reasons:
-            raise ValidationError(f"Is it serious?: reasons are ticked, and the answer is “{SERIOUSNESS[field.data]}”.")
+            raise ValidationError(f"Is it serious? Reasons are ticked, and the answer is “{SERIOUSNESS[field.data]}”.")
+
+    def validate_serious(self, field: Any) -> None:
+        """Ask for a reason, at the box of the reasons, where the answer is “Yes”."""
+        if self._fields["seriousness"].data == "yes" and not field.data:
+            raise ValidationError("Serious because of: choose at least one reason, or answer “No” above.")
 
     def facts(self) -> dict[str, Any]:
         """Return what was filled in; what a physician decides is not recorded yet, and counts as serious until then."""
@@ -227,7 +230,7 @@ class EventForm(_SeriousnessAsked, _OF_EVENT):
         """
         box.data = box.data or self.asked or None
         if not box.data:
-            raise ValidationError(f"{box.label.text}: choose the visit, or “{NO_VISIT[SOMETHING_ELSE]}”.")
+            raise ValidationError(f"{box.label.text} Choose the visit, or “{NO_VISIT[SOMETHING_ELSE]}”.")
 
     def plan(self, course: Treatment, given: Administration | None, visits: list[FollowUpVisit], asked: str) -> None:
         """Offer the usual events of route, source and cell type, and the ``visits`` whose symptoms nobody reported.

@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 
 from clinic.access import ROUTES, Role, may
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_news import signed_before
 from clinic.followup.event_records import RECIPIENTS
 from clinic.followup.telling import open_duties
 from clinic.records import Origin
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
 
+STANDS = "Serious, unexpected and possibly related to the treatment."
 NEAR_DAYS = 3
 """From so many days before its end a report is urgent."""
 
@@ -45,11 +47,13 @@ def report_due(event: AdverseEvent, on: date) -> dict[str, Any] | None:
 
 
 def _why(event: AdverseEvent) -> str:
+    if said := signed_before(event):
+        return f"{STANDS} {said}"
     if not event.signed:
         return "Counts as unexpected and related until a physician has assessed and signed it."
     if event.unconfirmed is not None:
         return "A correction stopped the deadline. It counts until a second physician confirms the correction."
-    return "Serious, unexpected and possibly related to the treatment."
+    return STANDS
 
 
 def reports_due(events: Iterable[AdverseEvent], on: date) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from clinic.consent.models import ended, valid
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.closing import is_closed, open_points, waits_for_review
-from clinic.followup.event_news import unread
+from clinic.followup.event_news import signed_before, unread
 from clinic.followup.event_records import ENDED, EventNotification, EventUpdate
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.reactions import reactions, unreported
@@ -97,7 +97,8 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
     found, to, on = [], ("events.show", {"event_id": event.id}), clock.day(at, records.zone)
     due = event.report_due_on
     if due is not None and event.aware_on is not None:
-        assessed = "unexpected" if event.signed else "not assessed by a physician yet"
+        changed = signed_before(event)
+        assessed = "unexpected" if event.signed or changed else "not assessed by a physician yet"
         assessed = "a correction is not confirmed" if event.signed and event.unconfirmed else assessed
         why = f"{event.headline()}, {assessed}: day {event.clock_day(on)} of {event.clock_days}."
         found.append(
@@ -107,7 +108,8 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
             )
         )  # fmt: skip
     if not event.signed:
-        why = f"{event.headline()}: recorded, not signed by a physician."
+        changed = signed_before(event)
+        why = f"{event.headline()}: {changed or 'recorded, not signed by a physician.'}"
         more = {"due_at": event.recorded_at, "due_words": "recorded"}
         found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
     elif unread(event) and event.unconfirmed is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.followup.event_news import signed_before
 from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Product
 from clinic.records import Origin
@@ -83,7 +84,10 @@ def _report(records: CourseRecords, event: AdverseEvent) -> Iterator[Duty]:
     if since is None or days is None:
         return
     sent = event.reported_on if event.report_due_on is None else None
-    standing = "Serious, unexpected and possibly related." if event.signed else NOT_ASSESSED
+    changed = signed_before(event)
+    standing = (
+        f"Serious, unexpected and possibly related. {changed}".strip() if event.signed or changed else NOT_ASSESSED
+    )
     yield Duty(
         recipient="authority", title="Send the report", because=standing,
         since=since, days=days, sent=sent, to=("events.report", {"event_id": event.id}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from wtforms.validators import ValidationError
+
 from clinic.fields import Field, fields_of
 from clinic.followup.adverse_events import OUTCOMES, AdverseEvent
 from clinic.followup.closing import CHANGED
@@ -12,6 +14,8 @@ from clinic.form_fields import DateTimeField, MultiSelectField, PasswordField, S
 from clinic.forms import RecordForm, form_for
 
 EVENT = fields_of(AdverseEvent)
+OVER = frozenset(ENDED) - {"unknown"}
+"""The outcomes of an event that has ended at a time that can be asked for."""
 
 
 class FollowUpForm(form_for(EventUpdate, without={"kind", "outcome"})):
@@ -20,6 +24,15 @@ class FollowUpForm(form_for(EventUpdate, without={"kind", "outcome"})):
     serious = MultiSelectField(fact=EVENT["serious"])
     ended_at = DateTimeField(fact=EVENT["ended_at"])
     outcome = SelectField(fact=EVENT["outcome"])
+
+    def validate_ended_at(self, field: Any) -> None:
+        """Ask for the end of an event that is said to be over: its length is reported with it (rule 67)."""
+        outcome = self._fields["outcome"].data
+        if outcome in OVER and field.data is None:
+            raise ValidationError(
+                f"End: required, because the outcome is “{OUTCOMES[outcome]}”. Enter the day and the time, or choose "
+                "another outcome."
+            )
 
     def plan(self, event: AdverseEvent) -> None:
         """Fill in what the event says now."""

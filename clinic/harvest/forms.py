@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import object_session
+from wtforms.validators import ValidationError
 
 from clinic import clock
 from clinic.fields import Range, plain
 from clinic.form_fields import DateTimeField, DecimalField, SelectField, StringField
 from clinic.forms import Live, RecordForm, form_for
-from clinic.harvest.limits import most_per_kg, planned_sources, ratios
+from clinic.harvest.limits import most_per_kg, per_100_ml, planned_sources, ratios
 from clinic.harvest.models import DAY, Harvest
 from clinic.patients.donors import Donor
 from clinic.products.forms import DonationNumberField
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
+FIRST = ("time_out_at", "performed_at", "ended_at", "performed_by_id")
+"""The facts of a harvest in the order in which they come about."""
+
+
 class TimeOutField(DateTimeField):
     """When the team held the time-out."""
 
@@ -36,6 +42,12 @@ class TimeOutField(DateTimeField):
 
 class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out_at": TimeOutField})):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
+
+    def validate_side(self, field: Any) -> None:
+        """Ask for the side with the body site, so that both are named at once (rule 26)."""
+        place = self._fields["body_site"]
+        if field.data is None and not place.data and any(BODY_SITES[key].sided for key in place.offered):
+            raise ValidationError("Side: required. Two sides are two harvests (rule 26).")
 
     def plan(self, course: Treatment, earlier: Callable[[], Sequence[Harvest]] = list) -> None:
         """Fill in the planned source and what fits it; the protocol's limits become the hint.
@@ -47,6 +59,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out
         kinds = {source.harvest for source in sources}
         if not self["performed_at"].raw_data:
             ask_start(self)
+        in_order_of_work(self)
         self.offer("source", [(one.key, one.label) for one in sources], chosen=sources[0].key, filled="from the order")
         offer_places(self, sources)
         second_person(self)
@@ -64,7 +77,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out
             self._fields["volume"].hint += f". {most}"
         if limits.anticoagulant_ratio is not None:
             said = f"This protocol: {ratios(limits.anticoagulant_ratio)} of what is collected"
-            self._fields["anticoagulant_volume"].hint = said
+            self._fields["anticoagulant_volume"].hint = f"{said}; for 100 mL {per_100_ml(limits.anticoagulant_ratio)}"
         self.live = lambda: worked_out(course, sources[0].key, earlier())
 
     def plan_donation(self) -> None:
@@ -72,9 +85,17 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out
         self.prefill("containers", 1, "prefilled: one")
         if not self["performed_at"].raw_data:
             ask_start(self)
+        in_order_of_work(self)
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
         second_person(self)
+
+
+def in_order_of_work(form: RecordForm) -> None:
+    """Put first what happens first: the time-out, the start, the end, and who collected."""
+    box = form._fields["time_out_at"]
+    box.fact = replace(box.fact, section=form._fields["performed_at"].fact.section)
+    form._fields = {name: form._fields[name] for name in FIRST} | form._fields
 
 
 def ask_start(form: RecordForm) -> None:

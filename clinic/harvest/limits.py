@@ -19,7 +19,7 @@ from clinic.patients.doubted import figures
 from clinic.patients.weighing import implausible
 from clinic.products.donation_numbers import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
-from clinic.wording import day
+from clinic.wording import day, moment, time_of_day
 
 if TYPE_CHECKING:
     from clinic.fields import Range
@@ -61,6 +61,16 @@ def site(harvest: Any) -> list[str]:
     if harvest.treatment is not None and harvest.source and harvest.source not in planned_sources(harvest.treatment):
         found.append(Problem("The order specifies another source. Amend the order first.", "source", rule=26))
     return found
+
+
+def time_out_said(harvest: Any, problem: str) -> str:
+    """Return a problem of a harvest as it is said; that the time-out came after the start names both times."""
+    held, start, zone = harvest.time_out_at, harvest.performed_at, harvest.zone
+    if getattr(problem, "field", "") != "time_out_at" or held is None or start is None or held <= start:
+        return problem
+    say = time_of_day if harvest.local_day(held) == harvest.local_day(start) else moment
+    said = f"The time-out ({say(held, zone)}) must come before the start ({say(start, zone)})"
+    return Problem(said, "time_out_at", rule=69)
 
 
 def safety(harvest: Any) -> list[str]:
@@ -209,7 +219,7 @@ def volumes(harvest: Any) -> list[Question]:
         found.append(
             Question(
                 "volume",
-                f"{plain(volume)} mL is not the protocol's {own.volume} mL. Is this right?",
+                f"{plain(volume)} mL is outside the protocol's range, {own.volume} mL. Is this right?",
                 "The protocol sets this range.",
                 rule=28,
             )
@@ -243,6 +253,13 @@ def ratios(wanted: Range) -> str:
     if most and least:
         return f"{most} to {least}"
     return f"{most} at most" if most else f"{least} at least"
+
+
+def per_100_ml(wanted: Range) -> str:
+    """Return the volumes that a protocol's ratio accepts with 100 mL of what is collected, mL."""
+    least, most = (plain((end * 100).quantize(Decimal("0.1"))).removesuffix(".0") if end else "" for end in
+        (wanted.low, wanted.high))  # fmt: skip
+    return f"{least} to {most} mL" if least and most else f"{most} mL at most" if most else f"{least} mL at least"
 
 
 def additives(harvest: Any) -> list[Question]:

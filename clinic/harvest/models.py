@@ -172,7 +172,8 @@ class Harvest(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
-        found, checker = super().problems(at=at), self.label_checked_by_id
+        found = [limits.time_out_said(self, one) for one in super().problems(at=at)]
+        checker = self.label_checked_by_id
         if self.din:
             session = object_session(self) or object_session(self.recorded_by)
             found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))

@@ -14,6 +14,7 @@ from clinic.course_records import CourseRecords, of_course
 from clinic.eligibility.models import Eligibility
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
+from clinic.fields import plain
 from clinic.harvest.forms import ContainerForm, HarvestForm, offer_again, own_donor
 from clinic.harvest.models import DAY, Harvest
 from clinic.harvest.step import HARVEST, unread
@@ -21,6 +22,7 @@ from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or
 from clinic.patients.banner import patient_banner
 from clinic.patients.donor_consent import DonorConsent, consent_problems
 from clinic.patients.donors import Donor
+from clinic.products.models import Product
 from clinic.record_pages import record_page
 from clinic.step_pages import step_list
 from clinic.treatments.models import Treatment
@@ -177,6 +179,49 @@ def _consented(donor: Donor) -> None:
         raise StepBlocked("Harvest", missing)
 
 
+def _apart(harvest: Harvest) -> dict[str, Any] | None:
+    """Return that the containers hold another volume than was collected, with who corrects which; None: they agree."""
+    left, amends = harvest.volume_to_label, record_pages.PAGES[Product.KIND].amends
+    if not harvest.products or left == 0 or (left > 0 and not harvest.signed):
+        return None
+    here = [one for one in harvest.products if not (one.given or one.discarded)] if me().role in amends else []
+    urls = [
+        (f"{one.name} {one.division or ''}".strip(), url_for("record_pages.amendment", record_id=one.id))
+        for one in here
+    ]
+    who = " or ".join(sorted(role.label for role in amends))
+    return {"held": (harvest.volume or 0) - left, "urls": urls, "who": who}
+
+
+def _next(harvest: Harvest) -> dict[str, Any] | None:
+    """Return what comes after a saved harvest, for whom no signature is asked of here; None: nothing waits."""
+    if me().role in HARVEST.signs and (not harvest.signed or record_pages.confirms(harvest, me())):
+        return None
+    left = harvest.volume_to_label
+    if left > 0 and not harvest.signed and me().role in HARVEST.logs:
+        return {
+            "tag": "Your next action", "title": "Put it into containers", "url": "#h-bags", "icon": "arrow-down",
+            "text": f"{plain(left)} mL are not in a container yet.", "label": "Add containers",
+        }  # fmt: skip
+    if not harvest.signed:
+        text = "The laboratory begins once a physician has signed. Until then keep the container with its label."
+        return {
+            "tag": "Waiting for a physician",
+            "title": "A physician reads and signs the harvest",
+            "text": text,
+            "url": None,
+        }
+    waiting = [one for one in harvest.products if not (one.uses or one.given or one.discarded)]
+    if not waiting:
+        return None
+    ends = min((one.end for one in waiting if one.end is not None), default=None)
+    until = f" Use before {wording.moment(ends, zone())}." if ends is not None else ""
+    named = ", ".join(f"{one.name} {one.division or ''} ({one.id})" for one in waiting)
+    handed = "The laboratory records the receipt and starts the run."
+    title = "The laboratory processes the cells" if harvest.handed_over_at else "Hand the cells over to the laboratory"
+    return {"tag": "Waiting for the laboratory", "title": title, "text": f"{named}.{until} {handed}", "url": None}
+
+
 def _page(harvest: Harvest, form: ContainerForm) -> str:
     course, left = harvest.treatment, harvest.volume_to_label
     return record_page(
@@ -186,6 +231,8 @@ def _page(harvest: Harvest, form: ContainerForm) -> str:
         form=form,
         open_volume=left,
         may_add=me().role in HARVEST.logs and not harvest.signed and left > 0,
+        apart=_apart(harvest),
+        next=_next(harvest),
         back_url=url_for("pathway.course", treatment_id=course.id) if course else None,
     )
 

@@ -48,6 +48,7 @@ from clinic.treatments.models import Treatment
 if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
+NO_BREAK = "\u00a0"
 bp = Blueprint("products", __name__, template_folder="templates")
 WORDS = ("q", "state", "ends", "sort")
 ALL = "all"
@@ -161,9 +162,13 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
         else None
     )
     until = wording.moment(row.expires_at, zone(), known) or None
-    left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
+    left = until
+    if running:
+        said = f"({running['fig']} {'ago' if running['state'] == 'over' else 'left'})"
+        left = f"{until} {said.replace(' ', NO_BREAK)}"
+    named = (url_for("products.show", product_id=row.id), f"{row.name} {row.division or ''}".strip(), row.id)
     return [
-        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", product_id=row.id)),
+        Markup('<a href="{}">{}</a><br><span class="c-sub c-nowrap">{}</span>').format(*named),
         found.states[row.id].tag,
         f"{plain(row.volume)} mL" if row.volume else None,
         whom,

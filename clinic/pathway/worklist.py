@@ -7,7 +7,7 @@ Courses whose lines are out of date by now are judged in memory and take the pla
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,8 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
         figure = f"1 day {size.seconds // 3600} h"
     elif size >= timedelta(hours=1):
         figure = f"{size.seconds // 3600} h {size.seconds % 3600 // 60} min"
+    elif over and size < timedelta(minutes=1):
+        return Clock(figure="just now", say=f"{say} {when}".strip(), state="", word="", due=None)
     else:
         figure = f"{size.seconds // 60} min"
     state = "" if over or left > SOON else "urgent" if left <= URGENT else "soon"
@@ -259,7 +261,7 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
     same = [one for one in rest if one["title"] == line["title"]]
     other = {one["title"]: one for one in reversed(rest) if one["title"] != line["title"]}
     also = _same(same, role) if same else []
-    also += [(title, _address(one, role)) for title, one in reversed(other.items())]
+    also += [(title, _address(one, role), _due_now(one, at)) for title, one in reversed(other.items())]
     rank = Order(at, user.id).rank(line)
     return {
         "patient": person(line),
@@ -269,7 +271,7 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
         "who": " or ".join(sorted(Role(name).label for name in line["roles"].split())),
         "url": _address(line, role),
         "course_url": url_for("pathway.course", treatment_id=line["treatment_id"]),
-        "clock": clock_of(line["due_at"], line["due_words"], at, zone),
+        "clock": _of_cells_that_run(clock_of(line["due_at"], line["due_words"], at, zone), line, at),
         "danger": line["danger"],
         "failing": line["failing"],
         "mine": f" {user.id} " in line["people"],
@@ -278,13 +280,22 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
     }
 
 
-def _same(lines: Group, role: Role) -> list[tuple[str, str]]:
-    """Return the other tasks of the same name: how many, and each container by its name."""
+def _of_cells_that_run(clock: Clock, line: dict[str, Any], at: datetime) -> Clock:
+    """Return the clock of a line in red where it is due now while, or just after, cells are given."""
+    return replace(clock, state="over", word="Due now") if _due_now(line, at) else clock
+
+
+def _due_now(line: dict[str, Any], at: datetime) -> bool:
+    return line["due_at"] is not None and line["due_words"] in {"due", "end before"} and line["due_at"] <= at
+
+
+def _same(lines: Group, role: Role) -> list[tuple[str, str, bool]]:
+    """Return the other tasks of the same name: how many, and each container by its name; none is marked."""
     bags = {_address(one, role): re.split(r": | is on hold", one["why"])[0] for one in lines if _of_a_bag(one)}
-    more = f"{len(lines)} more of these"
+    more = f"and {len(lines)} more"
     if len(bags) < len(lines):
-        return [(more, "")]
-    return [(f"{more}: {name}" if number == 0 else name, url) for number, (url, name) in enumerate(bags.items())]
+        return [(more, "", False)]
+    return [(f"{more}: {name}" if number == 0 else name, url, False) for number, (url, name) in enumerate(bags.items())]
 
 
 def _of_a_bag(line: dict[str, Any]) -> bool:

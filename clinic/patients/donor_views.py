@@ -59,6 +59,7 @@ DONORS = record_pages.register_pages(
 )
 DETERMINATIONS = record_pages.register_pages(
     DonorEligibility,
+    signs_what="decision on the donor",
     show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
     signs=frozenset({Role.PHYSICIAN, Role.QUALITY}),
     amends=DETERMINES,

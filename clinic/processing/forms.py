@@ -193,7 +193,10 @@ class OutputForm(RecordForm):
     )
     volume = DecimalField("Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="Amount")
     measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="Amount")
-    amount = DecimalField("Amount in each", possible=Range(0), section="Amount", hint="In the unit of the count")
+    amount = DecimalField(
+        "Amount in each", possible=Range(0), section="Amount", hint="In the unit of the count",
+        unit_by=("measure", {key: m.unit for key, m in DOSE_MEASURES.items()}),
+    )  # fmt: skip
     place = StringField("Stored at", section="Where", hint="Tank, shelf, box, position")
     temperature = DecimalField(
         "Storage temperature", unit="°C", possible=Range(-200, 60), section="Where", conditional=True
@@ -224,5 +227,6 @@ class OutputForm(RecordForm):
         unit = DOSE_MEASURES[says.dose.measure].unit
         last = run.counted(says.dose.measure)
         counted = f" The last count: {last.arithmetic} = {last.total_text}." if last is not None else ""
+        self._fields["amount"].unit = unit
         self._fields["amount"].hint = f"{unit} for {within(DOSE_MEASURES[says.dose.measure].label)}.{counted}"
         self._fields["volume"].hint = f"{plain(run.loss)} mL are not in a container yet"

@@ -232,6 +232,9 @@ def _open(records: CourseRecords, run: ProcessingRun) -> Action:
     if not run.signed:
         title, what = wanted(run, steps_left(run, records.get))
         return Action(title=title, why=f"{said}: {what}", who=tuple(LOGS), to=to, **more)
+    ends = [one.end for one in run.outputs if one.end is not None and not (one.end_known or one.given or one.discarded)]
+    if ends:
+        more = {"due_at": min(ends), "due_words": "use before"}
     why = f"{said}: signed; waiting for a second person to verify it."
     return Action(title="Verify the processing", why=why, who=run.verifiers, to=to, not_by=tuple(run.hands), **more)
 

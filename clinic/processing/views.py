@@ -60,6 +60,7 @@ PAGES = record_pages.register_pages(
     means=lambda run, user: run.meaning_for(user),
     fixed=frozenset({"thawed_at"}),
     signed_as=lambda run: "Run verified." if run.verified else "Run signed.",
+    signs_what="processing run",
     whole="processing/parts.html",
     showing=lambda run: _balance(run) | {"may_add": False},
 )

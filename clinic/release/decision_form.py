@@ -27,6 +27,10 @@ ALWAYS, TOLD = ("decision", "reason"), ("physician_told",)
 """Boxes of every decision, and of a condition or an exception; the others belong to an exception."""
 
 
+NOT_CONFORMING = ("conditional", "accept", "hold", "reject", "exceptional", "conforms")
+"""The order in which decisions are offered on what does not conform: the exception comes last."""
+
+
 class DecisionForm(
     form_for(Release, without=("performed_at", "performed_by_id"), other={"physician_told": PhysicianField})
 ):
@@ -54,6 +58,9 @@ class DecisionForm(
         possible = [
             key for key in DECISIONS if key == chosen or _possible(key, gate, points, results, acceptable=acceptable)
         ]
+        if "conforms" not in possible:
+            possible.sort(key=NOT_CONFORMING.index)
+            self._fields["reason"].hint = ""
         self.offer("decision", [(key, DECISIONS[key]) for key in possible])
 
 

@@ -61,9 +61,13 @@ class Worksheet(RecordForm):
     sample = StringField("Sample", hint="Number of the sample")
     sampled_at = DateTimeField("Sample taken at", conditional=True, hint="Cultures are final 14 days after it")
     also = MultiSelectField("Also applies to", many=True)
+    another = SelectField(
+        "Another test", hint="A test that this protocol does not require", conditional=True, listed=True
+    )
 
     def plan(self, siblings: list[Product]) -> None:
-        """Offer the other containers of the same run."""
+        """Offer the other containers of the same run, and the tests that have no row yet."""
+        self.offer("another", [(key, test.label) for key, test in QC_TESTS.items() if key not in self.tests])
         if siblings:
             self.offer("also", [(p.id, f"{p.name} {p.division or ''}".strip()) for p in siblings])
         else:
@@ -73,6 +77,18 @@ class Worksheet(RecordForm):
     def siblings(self) -> list[str]:
         """The ids of the other products for which the sample speaks."""
         return list(self.also.data or ()) if "also" in self else []
+
+    def begin_row(self, tests: list[str]) -> bool:
+        """Put the focus into the row that was added last; False where none was asked for."""
+        asked = self._fields["another"].text
+        if not asked or asked not in tests:
+            return False
+        boxes = self.row(asked)
+        boxes["value" if "value" in boxes else "outcome"].autofocus = True
+        if "comparator" in boxes:
+            boxes["comparator"].process_data("=")
+        self._fields["another"].process_data(None)
+        return True
 
     def row(self, test: str) -> dict[str, Any]:
         """Return the boxes of one test by their short names."""

@@ -87,6 +87,7 @@ def result_row(result: QCResult, spec: QCSpec | None) -> dict[str, Any]:
         "v": result.value if figure and limit is not None else None,
         "limit_text": units(asked_for(spec)) if spec else "not required",
         "tag": (*TAGS[verdict], verdict.label),
+        "why": result.confirmed.get("value", ""),
         "result": result,
     }
 
@@ -120,6 +121,7 @@ def result_table(
                     "v": None,
                     "limit_text": units(asked_for(spec)),
                     "tag": word,
+                    "why": "",
                     "result": None,
                 }
             )

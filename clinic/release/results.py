@@ -133,7 +133,10 @@ class QCResult(Record):
             found.append(Problem(f"{test.label}: the sample was taken after the result was read.", "sampled_at"))
         found += contradicts(self, test) + out_of_time(self, test.label)
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
-            said = f"{test.label}: enter when the sample was taken; its {test.final_after_days} days count from then."
+            said = (
+                f"{test.label}: enter when the sample was taken. The {test.final_after_days}-day culture counts from "
+                "this time."
+            )
             found.append(Problem(said, "sampled_at"))
         return found
 

@@ -19,7 +19,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
 from clinic.release.after_giving import bad_in_given, corrected_in_given, corrected_in_words, in_words, since_given
-from clinic.release.decision_words import tells_of_danger
+from clinic.release.decision_words import standing_words, tells_of_danger
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.kin_given import kin_in_given, kin_in_words, said_since_given
@@ -121,12 +121,19 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
     if any(state_of(records, product, at).usable for product in left):
         return []
     fix = {"fix": ("products.show", {"product_id": left[-1].id}), "fix_label": "Open the product"}
-    held = [reason for product in left for reason in held_because(records, product, at)]
+    left.sort(key=lambda product: state_of(records, product, at) is ProductState.PROCESSED)  # used up: it speaks last
+    held = [reason for product in left for reason in why_held(records, product, at)]
     over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
     if not held and over and all(released(records, product) is not None for product in over):
         return [Blocked(because=expiry_words(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
     because = held[0] if held else "No product of this course is released."
     return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
+
+
+def why_held(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+    """Return why a product cannot be given: what quality decided on it, then what else was found against it."""
+    last, found = standing_decision(records, product), held_because(records, product, at)
+    return found if last is None or last.permits else [standing_words(product, last), *found]
 
 
 def expiry_words(records: CourseRecords, product: Product) -> str:

@@ -25,7 +25,7 @@ from clinic.release.models import Release, decide
 from clinic.release.points import PERMITTING, RELEASING, points_of, to_decide, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
-from clinic.release.result_rows import lede, result_row, result_table
+from clinic.release.result_rows import clock_of, lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE, before, decidable, only_no, stops_processing
 from clinic.release.who_decides import hands_on
@@ -121,6 +121,12 @@ def add_results(product_id: str) -> Answer:
     product = get_or_404(Product, product_id)
     records = around(db.session(), product, only=RESTS_ON)
     form = _worksheet(records, product)
+    if _asks_for_a_row():
+        if not form.begin_row(_asked_besides()):
+            form.refuse("choose the test for the new row", "another")
+        return render_template(
+            "release/results.html", **_sheet(records, product, form)
+        ), 422 if form.error_list else 200
     if form.validate_on_submit():
         with refusals_to(form):
             also = [get_or_404(Product, other) for other in form.siblings]
@@ -133,13 +139,23 @@ def add_results(product_id: str) -> Answer:
     return render_template("release/results.html", **_sheet(records, product, form)), 422
 
 
+def _asks_for_a_row() -> bool:
+    """Whether the worksheet was sent for one row more: it comes back as it was typed, and nothing is saved."""
+    return request.form.get("do") == "row"
+
+
+def _asked_besides() -> list[str]:
+    """Return the tests that are named in the address, then the one for which a row is asked now."""
+    more = request.form.getlist("another") if _asks_for_a_row() else []
+    return [test for test in dict.fromkeys([*request.args.getlist("test"), *more]) if test in QC_TESTS]
+
+
 def _worksheet(records: CourseRecords, product: Product) -> Any:
-    """Return the worksheet: a row for each test that is asked for, was read, or is named in the address."""
+    """Return the worksheet: a row for each test that is required, was read, or is asked for besides."""
     version = product.judged_under
     tests = [spec.test for spec in version.says.qc] if version else []
     tests += [str(result.test) for result in records.on(product, QCResult)]
-    tests += [test for test in request.args.getlist("test") if test in QC_TESTS]
-    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))), people=TESTS, staff=records.staff)
+    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests + _asked_besides()))), people=TESTS, staff=records.staff)
     run = records.get(product.run_id)
     form.plan([other for other in run.outputs if other.id != product.id] if run else [])
     return form
@@ -147,7 +163,6 @@ def _worksheet(records: CourseRecords, product: Product) -> Any:
 
 def _sheet(records: CourseRecords, product: Product, form: Any) -> dict[str, Any]:
     found = records.on(product, QCResult)
-    asked = set(form.tests)
     return {
         "record": product,
         "form": form,
@@ -160,10 +175,9 @@ def _sheet(records: CourseRecords, product: Product, form: Any) -> dict[str, Any
         "lines": form.lines(product, found),
         "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, clock.now()),
-        "others": [(key, test.label) for key, test in QC_TESTS.items() if key not in asked],
         "back_url": url_for("products.show", product_id=product.id),
         "state": state_of(records, product, clock.now()),
-        "added": [test for test in request.args.getlist("test") if test in QC_TESTS],
+        "added": _asked_besides(),
     }
 
 
@@ -261,6 +275,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "heading": f"Release: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "state": state_of(records, product, at),
+        "time_left": None if product.given or product.discarded else clock_of(product.end, at, product.end_known),
         "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons([] if over else missing),

@@ -32,7 +32,7 @@ NEVER, WITHOUT = "no", "Not on a schedule"
 NO_FILE = "Not written into a folder"
 FILES = {form: form.upper() for form in FORMATS}
 AFTER = (
-    "The view is in the list of reports. Figures are always made anew, with what the person who opens it may read. A "
+    "The view is in the list of reports. Figures update each time; each person sees only what they may read. A "
     "view that is made on a schedule is kept on the first day of each period, and you get a notice with a link."
 )
 LIST_AFTER = (
@@ -67,7 +67,7 @@ class SavedViewForm(SavedListForm):
     )  # fmt: skip
 
     folder = SelectField(
-        "Write a file too", choices={NEVER: NO_FILE} | FILES, required=True,
+        "Also save a file", choices={NEVER: NO_FILE} | FILES, required=True,
         hint="Into the folder that the clinic has set for reports, each time the report is kept",
     )  # fmt: skip
 

@@ -56,6 +56,7 @@ ORDER_PAGES = record_pages.register_pages(
 )
 STOP_PAGES = record_pages.register_pages(
     Stop,
+    signs_what="end of the course",
     show=lambda stop: url_for("treatments.stopped", stop_id=stop.id),
     signs=STOPS,
     amends=STOPS,

@@ -45,7 +45,10 @@ def test_an_administrator_reads_of_accounts_and_of_no_patient(amended, client_as
         assert "recorded the harvest" not in shown
         assert "Novak, Dr" not in shown
         assert "Volume collected" not in shown.html
-    assert f"the account {user('nurse').id}" in page(client_as("administrator"), "/ledger")
+    nurse = user("nurse")
+    shown = page(client_as("administrator"), "/ledger")
+    assert f"created the account of {nurse.printed_name} {nurse.id}" in shown
+    assert "uniquifier" not in shown
 
 
 @pytest.mark.hazard("H35")

@@ -159,3 +159,11 @@ def test_text_with_raised_figures_comes_back_without_its_markup(text):
     """Ten to the sixth is never read, exported or printed as one hundred and six."""
     plain = re.sub("× ?10", "× 10", text)
     assert unmarked(units(text)).split() == plain.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Slip", "“Slip”."), ("Improving on antibiotics.", "“Improving on antibiotics.”"), ("Why? ", "“Why?”")],
+)
+def test_quoted_words_end_with_one_full_stop(text, said):
+    assert wording.quoted(text) == said

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.harvest.models import Harvest
 from clinic.patients.models import Weight
 from tests.factories import boxes, course, harvested, ready_for_harvest, stranger
@@ -111,6 +111,42 @@ def test_the_limits_stand_beside_the_boxes_worked_out_for_the_patient(team, clie
     kg = begun.patient.weight_at(clock.now()).kg
     assert f"At most 20 mL/kg, {kg * 20:.0f}" in shown
     assert "This protocol: 1 : 8.3 to 1 : 12.5 of what is collected" in shown
+
+
+def test_the_form_asks_in_the_order_of_the_work_and_names_all_that_is_missing_at_once(team, client_as, post, at):
+    begun = ready_for_harvest(team)
+    browser, url = client_as("nurse"), f"/treatments/{begun.id}/harvests/new"
+    names = [box["name"] for box in Page.of(browser.get(url).text).inputs if "name" in box]
+    order = [
+        names.index(name) for name in ("time_out_at-t", "performed_at-t", "ended_at-t", "performed_by_id", "source")
+    ]
+    assert order == sorted(order)
+    assert "for 100 mL 8 to 12 mL" in browser.get(url).text
+    sent = typed(at, performed_by_id=team.nurse.id, body_site="", side="")
+    answer = post(browser, url, sent)
+    assert "Body site: required" in answer.text
+    assert "Side: required. Two sides are two harvests" in answer.text
+    late = boxes("time_out_at", at + timedelta(minutes=5))
+    answer = post(browser, url, typed(at, performed_by_id=team.nurse.id) | late)
+    start, held = (wording.time_of_day(one, team.site.zone) for one in (at, at + timedelta(minutes=5)))
+    assert f"The time-out ({held}) must come before the start ({start})" in answer.text
+
+
+def test_a_saved_harvest_says_what_comes_next_and_where_volumes_differ_who_corrects_them(
+    team, client_as, page, session
+):
+    harvest = harvested(ready_for_harvest(team), team)
+    url = f"/harvests/{harvest.id}"
+    assert "Hand the cells over to the laboratory" in page(client_as("nurse"), url)
+    assert "Containers hold" not in page(client_as("nurse"), url)
+    harvest.volume = harvest.volume - 5
+    session.commit()
+    laboratory = page(client_as("technologist"), url)
+    assert "Containers hold 60 mL, 55 mL collected" in laboratory
+    assert f"/records/{harvest.products[0].id}/amendment" in laboratory.links
+    nurse = page(client_as("nurse"), url)
+    assert f"/records/{harvest.products[0].id}/amendment" not in nurse.links
+    assert "can correct a container" in nurse
 
 
 def options(text, name):

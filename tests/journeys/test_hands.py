@@ -110,14 +110,14 @@ def test_the_harvest_is_logged_with_the_keyboard_alone(
     when_i_tab_to(me, "Record the harvest")
     me.page.keyboard.press("Enter")
     expect(me.page.locator("h1")).to_have_text("Record a harvest")
-    expect(me.page.locator("[name=performed_at-d]")).to_be_focused()
+    expect(me.page.locator("[name=time_out_at-d]")).to_be_focused()
     me.page.keyboard.type("3")
-    expect(me.page.locator("[name=performed_at-d]")).to_have_value("3")  # in place of the day that stood there
+    expect(me.page.locator("[name=time_out_at-d]")).to_have_value("3")  # in place of the day that stood there
     me.page.keyboard.press("Control+a")
+    when_i_type_a_moment(me, "time_out_at", minutes_ago=35)
     when_i_type_a_moment(me, "performed_at", minutes_ago=30)
     when_i_choose(me, "body_site", "Posterior iliac crest")
     when_i_choose(me, "side", "Right")
-    when_i_type_a_moment(me, "time_out_at", minutes_ago=35)
     when_i_choose(me, "method", "Needle aspiration, small volumes")
     when_i_choose(me, "anaesthesia", "Local")
     when_i_type(me, "volume", "60")
@@ -223,7 +223,7 @@ def test_enter_goes_to_the_person_who_is_chosen(arrive: Callable[[str], Person],
     course = there(session, ready_for_harvest(team))
     me = arrive("nurse")
     me.goes_to(f"/treatments/{course}/harvests/new")
-    me.page.locator("[name=performed_at-t]").focus()
+    me.page.locator("[name=ended_at-t]").focus()
     me.page.keyboard.press("Enter")
     here = me.page.evaluate("() => [document.activeElement.name, document.activeElement.checked]")
     assert here == ["performed_by_id", True]
@@ -261,8 +261,8 @@ def test_the_box_with_the_focus_and_its_question_lie_under_no_bar(
     me.page.set_viewport_size({"width": 820, "height": 700})
     me.page.goto(f"/bedside-checks/{check}")
     me.page.get_by_role("button", name="Begin").click()
-    me.page.get_by_role("link", name="Reason for continuing: required").click()
-    box = me.box("Reason for continuing")
+    me.page.get_by_role("link", name="What did you do about it? Required").click()
+    box = me.box("What did you do about it?")
     expect(box).to_be_focused()
     hidden = "box => document.querySelector('.c-band').getBoundingClientRect().bottom - box.getBoundingClientRect().top"
     assert box.locator("xpath=ancestor::div[contains(@class, 'c-field')]").first.evaluate(hidden) <= 0

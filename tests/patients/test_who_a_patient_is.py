@@ -45,7 +45,7 @@ def test_one_name_and_what_is_known_of_the_birth_date_are_enough(
 @pytest.mark.parametrize(
     ("boxes", "more", "said"),
     [
-        ({}, {}, "say “unknown” where nobody knows it"),
+        ({}, {}, "or choose “Unknown”"),
         ({"birth_date-y": "1980"}, {"family_name": ""}, "needs only one"),
         ({"birth_date-d": "3", "birth_date-y": "1980"}, {}, "enter day, month and year"),
         ({"birth_date-y": "74"}, {}, "four digits"),

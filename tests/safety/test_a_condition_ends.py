@@ -83,5 +83,5 @@ def test_after_a_change_since_the_check_only_a_new_scan_is_asked_for(ward):
     answer = ward.begin(check, because="")
     assert answer.status_code in {409, 422}
     ward.said_no("Scan wristband and bag again")
-    assert "Reason for continuing" not in answer.text
+    assert "What did you do about it?" not in answer.text
     assert ward.given(bag) is None

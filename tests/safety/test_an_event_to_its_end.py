@@ -136,7 +136,7 @@ def test_whether_an_event_is_serious_is_answered_and_may_be_left_to_a_physician(
     wrong = [{}, {"seriousness": "yes"}, {"seriousness": "no", "serious": ["hospitalisation"]}]
     for told_so in wrong:
         assert ward.fill("nurse", url, **said, **told_so).status_code == 422, told_so
-        ward.said_no("Is it serious?")
+        ward.said_no("at least one reason" if told_so == {"seriousness": "yes"} else "Is it serious?")
     assert ward.fill("nurse", url, **said, seriousness="undecided").status_code == 303, ward.refused
     open_one = ward.session.scalars(select(AdverseEvent).where(AdverseEvent.term == "Rash")).one()
     assert open_one.serious is None
@@ -189,11 +189,20 @@ def test_a_grave_event_is_reviewed_by_two_physicians_told_of_and_closed_by_one_a
     ward.fill("quality", f"{shown}/report", **sent)
     news = {"said": "Afebrile since noon.", "outcome": "resolved", "performed_by_id": ward.team.nurse.id}
     with ward.later(hours=2):
+        assert ward.fill("nurse", f"{shown}/updates/new", **news).status_code == 422
+        ward.said_no("End: required, because the outcome is “Resolved”")
+        news |= boxes("ended_at", clock.now())
         assert ward.fill("nurse", f"{shown}/updates/new", **news).status_code == 303, ward.refused
         ward.session.expire_all()
         assert (event.outcome, event.serious) == ("resolved", ["life_threatening"])
         assert event.amendments[-1].reason == "Follow-up report 1: Afebrile since noon."
         assert "<del>Ongoing</del> <ins>Resolved</ins>" in ward.browser("nurse").get(shown).text
+        page, by = ward.browser("physician").get(shown).text, ward.team.physician.printed_name
+        assert page.count(f"Assessed and signed by {by}, ") == 2
+        assert "Follow-up report 1 is not signed yet." in page
+        assert "No physician has assessed it" not in page
+        assert "Assess and sign the event" in tasks(ward, course)
+        assert "since noon.”." not in page
         assert "Send the follow-up report" in tasks(ward, course)
         told(ward, event, "authority", whom="Authority", way="portal", **boxes("performed_at", clock.now()))
         ward.sign("physician", event)

@@ -12,6 +12,7 @@ from clinic import clock
 from clinic.administration.dose_change import DoseChange
 from clinic.administration.events import InfusionEvent
 from clinic.administration.models import Administration
+from clinic.administration.monitoring import monitoring
 from clinic.course_records import of_course
 from clinic.followup.models import PlannedVisit
 from clinic.release.product_state import state_of
@@ -72,11 +73,38 @@ def test_the_most_urgent_act_of_the_running_page_is_its_filled_button(ward, begu
         assert "Abort" not in shown
         acts = shown.partition("c-run")[2].partition("</dl>")[2]
         assert acts.index("Stop early") < acts.index("Vital signs") < acts.index(">Reaction") < acts.index("Void")
+        assert "due now" in shown
         ward.fill("nurse", f"/administrations/{begun.id}/vital-signs", **VITALS)
         assert _primary(ward, begun) == "Record the end of the injection"
     page = text(ward, f"/administrations/{begun.id}/abort")
     assert "Stop the administration" not in page
     assert page.count("Stop early") >= 2
+
+
+@pytest.mark.rule(57)
+def test_one_set_of_vital_signs_answers_one_planned_set_the_oldest_due(ward, begun):
+    start = begun.performed_at
+    with ward.later(minutes=31):
+        assert [one.words for one in monitoring(begun, clock.now())] == ["due now", "planned", "planned"]
+        for _set in range(2):
+            ward.fill("nurse", f"/administrations/{begun.id}/vital-signs", **VITALS)
+        ward.session.expire_all()
+        first, *rest = monitoring(begun, clock.now())
+        assert re.fullmatch("done, 1[56] min late", first.words)
+        assert [one.words for one in rest] == ["planned", "planned"]
+        assert ward.end(begun, ended_at=clock.now(), volume_given="10").status_code == 303, ward.refused
+        ward.session.expire_all()
+        assert [one.words for one in monitoring(begun, clock.now())][1:] == ["done", "planned"]
+    begun.ended_at = start + timedelta(minutes=2)
+    assert [one.label for one in monitoring(begun, clock.now())] == ["At the end", "1 hour after the end"]
+
+
+def test_an_adverse_event_can_be_reported_from_the_top_while_it_runs_and_afterwards(ward, begun):
+    url = f"/administrations/{begun.id}"
+    for _state in ("runs", "ended"):
+        head = text(ward, url).partition('class="c-head"')[2].partition("c-sheet")[0]
+        assert "Report an adverse event" in head
+        ward.end(begun, ended_at=clock.now() + timedelta(minutes=1), volume_given="10")
 
 
 def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun):

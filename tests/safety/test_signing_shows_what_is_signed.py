@@ -87,6 +87,18 @@ def test_who_signs_an_administration_reads_the_vital_signs(ward, team):
     assert f"{vitals.spo2} %" in text
 
 
+def test_who_signs_an_administration_first_reads_which_cells_were_given_and_on_which_check(ward, team):
+    course = ready_for_harvest(team)
+    bag = released_product(course, team)
+    record = given(checked(course, bag, team), team, confirmed={"warnings": "Read the number aloud"})
+    text = shown(ward, "physician", record)
+    assert "Sign the administration" in text
+    what = text.partition("What you sign")[2]
+    check = record.bedside_check
+    for told in (bag.id, "Use before", check.done_by, check.second_person.printed_name, "“Read the number aloud”"):
+        assert -1 < what.find(told) < what.find("Route"), told
+
+
 def test_sister_bags_are_released_with_one_password_each_with_its_own_signature(ward, session, bags):
     decisions = decided(ward, bags)
     text = shown(ward, "quality", decisions[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -48,6 +49,14 @@ def test_quality_decides_on_a_failing_result(ward, bag):
     assert offered(page) == {"exceptional", "hold", "reject"}
     html = page.html.partition("Still open")[2].partition("</section>")[0]
     assert "Viability" not in html
+
+
+@pytest.mark.rule(50)
+def test_a_course_says_of_the_product_on_hold_itself_that_it_is(ward, good):
+    ward.decide(good, "hold", reason="Seal loose. Recount ordered.")
+    page = Page.of(ward.browser("quality").get(f"/treatments/{good.treatment_id}").text)
+    assert f"{good.name} {good.division} is on hold: Seal loose. Recount ordered. Quality decides." in page
+    assert "which shares cells with this product" not in page
 
 
 @pytest.mark.rule(43)
@@ -110,6 +119,27 @@ def test_faults_of_the_worksheet_have_their_boxes(ward, post, bag):
     sampled = boxes("performed_at", clock.now()) | boxes("sampled_at", clock.now() - timedelta(minutes=5))
     wrong = post(browser, url, sampled, performed_by_id=me, viability_value="161")
     assert "#viability_value" in wrong.text
+
+
+def test_a_row_more_keeps_what_was_typed_and_saves_nothing(ward, post, bag):
+    browser, url = ward.browser("technologist"), f"/products/{bag.id}/results"
+    read_at = boxes("performed_at", clock.now() - timedelta(minutes=40))
+    before = len(ward.results(bag, "viability"))
+    typed = {"do": "row", "another": "potency", "viability_value": "95", "viability_method": "7-AAD", "sample": "S 7"}
+    answer = post(browser, url, read_at, **typed)
+    sheet = Page.of(answer.text)
+    assert (answer.status_code, sheet.problems()) == (200, [])
+    kept = ("viability_value", "viability_method", "sample", "performed_at-t")
+    assert [sheet.values[name] for name in kept] == ["95", "7-AAD", "S 7", read_at["performed_at-t"]]
+    (row,) = [one for one in sheet.inputs if "autofocus" in one]
+    assert (row["name"], sheet.values[row["name"]], sheet.values["another"]) == ("potency_value", "", "")
+    assert re.search(r'name="potency_comparator".*?</select>', answer.text)[0].count('value="=" selected') == 1
+    assert ("post", f"{url}?test=potency") in sheet.actions
+    assert len(ward.results(bag, "viability")) == before
+    unnamed = post(browser, url, read_at, do="row", another="", viability_value="95")
+    assert unnamed.status_code == 422
+    assert "Another test: choose the test for the new row" in unnamed.text
+    assert Page.of(unnamed.text).values["viability_value"] == "95"
 
 
 def test_what_is_wrong_is_not_hidden_in_a_closed_part(ward, post, bag):

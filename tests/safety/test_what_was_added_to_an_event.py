@@ -205,7 +205,7 @@ def test_which_visit_told_of_it_is_asked_and_can_be_corrected(ward, mine):
         facts = {"term": "Jaundice", "outcome": "ongoing", "seriousness": "no", "performed_at": clock.now()}
         refused = ward.fill("nurse", url, **facts)
         assert refused.status_code == 422
-        assert "Is it what a visit told?: choose the visit" in refused.text
+        assert "Was this reported at a visit? Choose the visit" in refused.text
         event = adverse_event(ward, begun, "Jaundice")
         assert ward.amend("nurse", event, symptoms_of=told.id).status_code == 303, ward.refused
         shown = ward.browser("physician").get(f"/adverse-events/{event.id}").text

@@ -110,7 +110,7 @@ def test_an_alert_without_the_answer_is_not_written(ward, own):
     _bag, mine = own
     answer = ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text="HOLD", may_go_on="")
     assert answer.status_code == 422
-    assert "May cells be collected or given before a physician has read this?: required" in answer.text
+    assert "May cells be collected or given before a physician has read this? Required" in answer.text
     assert "HOLD" in answer.text, "nothing typed is lost"
 
 

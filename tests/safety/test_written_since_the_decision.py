@@ -146,7 +146,7 @@ def test_a_reason_that_says_nothing_answers_no_warning(ward, own, because):
     alert(ward, mine, PLAIN[0])
     check = ward.check(mine, bag)
     assert ward.begin(check, because=because).status_code == 422
-    ward.not_given(bag, "tells nobody why", "Reason for continuing")
+    ward.not_given(bag, "tells nobody why", "What did you do about it?")
     ward.begin(check, because="spoke slowly, wife translated")
     assert ward.given(bag) is not None, ward.refused
 

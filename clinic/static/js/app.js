@@ -4,6 +4,17 @@
   var root = document.documentElement;
   function all(what, inside) { return Array.from((inside || document).querySelectorAll(what)); }
 
+  // A unit as the pages write it: a space before the power of ten, and the power raised.
+  function writeUnits(el, text) {
+    el.textContent = "";
+    text.replace(/× ?10/g, "×\u00a010").split(/([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)/).forEach(function (part, n) {
+      if (n % 2 === 0) { el.append(part); return; }
+      var raised = document.createElement("sup");
+      raised.textContent = part.replace(/./g, function (c) { return "0123456789−"["⁰¹²³⁴⁵⁶⁷⁸⁹⁻".indexOf(c)]; });
+      el.append(raised);
+    });
+  }
+
   // Clocks run from the server's time, so a tablet with a wrong clock still counts right.
   var now0 = Date.parse(root.dataset.now), t0 = performance.now();
   function tick() {
@@ -142,8 +153,8 @@
       var times = "times" in d, ratio = "ratio" in d, value = times ? of * by : (of + before) / by;
       if (d.digits) { value = Number(value.toFixed(d.digits)); } // as the record rounds it before it judges
       var one = (before ? "(" + part(before) + " + " + part(of) + ")" : part(of)) + "\u00a0" + d.ofUnit, other = part(by) + "\u00a0" + d.byUnit;
-      box.querySelector("[data-sum]").textContent = (ratio ? other + " ÷ " + one : one + (times ? " × " : " ÷ ") + other).trim() + " =";
-      box.querySelector("[data-result]").textContent = ratio ? "1\u00a0:\u00a0" + (1 / value).toFixed(1).replace(".0", "") : (d.digits ? value.toFixed(d.digits) : figure(value)) + "\u00a0" + d.unit;
+      writeUnits(box.querySelector("[data-sum]"), (ratio ? other + " ÷ " + one : one + (times ? " × " : " ÷ ") + other).trim() + " =");
+      writeUnits(box.querySelector("[data-result]"), ratio ? "1\u00a0:\u00a0" + (1 / value).toFixed(1).replace(".0", "") : (d.digits ? value.toFixed(d.digits) : figure(value)) + "\u00a0" + d.unit);
       var fits = !(d.most && value > Number(d.most)) && !(d.least && value < Number(d.least));
       all("[data-within]", box).forEach(function (tag) { tag.hidden = !fits; });
       all("[data-outside]", box).forEach(function (tag) { tag.hidden = fits; });
@@ -169,10 +180,10 @@
 
   // The unit of a figure follows what is chosen.
   all("[data-unit-by]").forEach(function (unit) {
-    var units = JSON.parse(unit.dataset.units), usual = unit.textContent, form = unit.closest("form");
+    var units = JSON.parse(unit.dataset.units), usual = unit.dataset.unit, form = unit.closest("form");
     function keep() {
       var box = form.elements[unit.dataset.unitBy];
-      unit.textContent = (box && units[box.value]) || usual;
+      writeUnits(unit, (box && units[box.value]) || usual);
     }
     form.addEventListener("change", keep);
     keep();
