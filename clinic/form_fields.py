@@ -65,6 +65,9 @@ class FactField(wtforms.Field):
     data: Any
     errors: Any
 
+    other_than = ""
+    """Another box of the form; whoever is chosen there is not offered here."""
+
     def __init__(
         self, label: str | None = None, validators: Any = None, *, fact: Field | None = None, **options: Any
     ) -> None:
@@ -73,7 +76,7 @@ class FactField(wtforms.Field):
         self.text, self.filled = "", ""
         self.answer, self.reason = "", ""
         self.sure: Sure | None = None
-        self.other_than, self.may_be_left = "", False
+        self.may_be_left = False
         super().__init__(label or self.fact.label, validators, **options)
         self.unit, self.hint = self.fact.unit, self.fact.hint
         self.required = self.fact.required or bool(self.flags.required)

@@ -230,15 +230,17 @@ def form_for(  # noqa: PLR0913 - each says another way in which a form differs f
     extra: Mapping[str, Field] | None = None,
     other: Mapping[str, type[FactField]] | None = None,
     told: Callable[[str, Field], Field] = lambda _name, fact: fact,
+    first: Sequence[str] = (),
 ) -> type[RecordForm]:
-    """Return a form class with a field for each declared fact of a model, in order of declaration.
+    """Return a form class with a field for each declared fact of a model, ``first`` some, then in order of declaration.
 
     ``only`` / ``without`` choose facts by name; ``extra`` adds fields that are no column, such as a reason; ``other``
     names the class of a fact's field where it has one of its own; ``told`` returns a fact as one record reads it.
     """
+    facts = fields_of(model)
     chosen = [
         (name, told(name, fact))
-        for name, fact in fields_of(model).items()
+        for name, fact in ({name: facts[name] for name in first} | dict(facts)).items()
         if (only is None or name in set(only)) and name not in set(without)
     ]
     fields: dict[str, Any] = {"model": model}

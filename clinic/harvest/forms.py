@@ -11,10 +11,10 @@ from sqlalchemy.orm import object_session
 from wtforms.validators import ValidationError
 
 from clinic import clock
-from clinic.fields import Range, plain
+from clinic.fields import Range, fields_of, plain
 from clinic.form_fields import DateTimeField, DecimalField, SelectField, StringField
 from clinic.forms import Live, RecordForm, form_for
-from clinic.harvest.limits import most_per_kg, per_100_ml, planned_sources, ratios
+from clinic.harvest.limits import most_per_kg, planned_sources, ratios
 from clinic.harvest.models import DAY, Harvest
 from clinic.patients.donors import Donor
 from clinic.products.forms import DonationNumberField
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
+TENTH = Decimal("0.1")
 FIRST = ("time_out_at", "performed_at", "ended_at", "performed_by_id")
 """The facts of a harvest in the order in which they come about."""
+STARTS = fields_of(Harvest)["performed_at"]
 
 
 class TimeOutField(DateTimeField):
@@ -40,7 +42,21 @@ class TimeOutField(DateTimeField):
     day_is_filled_in = True
 
 
-class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out_at": TimeOutField})):
+class SecondPersonField(SelectField):
+    """Who checked the label: everybody but the collector is offered (rule 12)."""
+
+    other_than = "performed_by_id"
+
+
+FORM = form_for(
+    Harvest,
+    other={"din": DonationNumberField, "time_out_at": TimeOutField, "label_checked_by_id": SecondPersonField},
+    told=lambda name, fact: replace(fact, section=STARTS.section) if name == "time_out_at" else fact,
+    first=FIRST,
+)
+
+
+class HarvestForm(FORM):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
 
     def validate_side(self, field: Any) -> None:
@@ -59,10 +75,8 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out
         kinds = {source.harvest for source in sources}
         if not self["performed_at"].raw_data:
             ask_start(self)
-        in_order_of_work(self)
         self.offer("source", [(one.key, one.label) for one in sources], chosen=sources[0].key, filled="from the order")
         offer_places(self, sources)
-        second_person(self)
         if "apheresis" not in kinds:
             del self.cd34_before
         limits = course.says.harvest
@@ -76,8 +90,10 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out
             most = f"At most {plain(per_kg)} mL/kg, {plain(per_kg * weight.kg)} mL at {kilograms(weight.kg)}"
             self._fields["volume"].hint += f". {most}"
         if limits.anticoagulant_ratio is not None:
-            said = f"This protocol: {ratios(limits.anticoagulant_ratio)} of what is collected"
-            self._fields["anticoagulant_volume"].hint = f"{said}; for 100 mL {per_100_ml(limits.anticoagulant_ratio)}"
+            wanted = limits.anticoagulant_ratio
+            of_100 = [plain((end * 100).quantize(TENTH).normalize()) for end in (wanted.low, wanted.high) if end]
+            said = f"; for 100 mL {of_100[0]} to {of_100[1]} mL" if len(of_100) == 2 else ""
+            self._fields["anticoagulant_volume"].hint = f"This protocol: {ratios(wanted)} of what is collected{said}"
         self.live = lambda: worked_out(course, sources[0].key, earlier())
 
     def plan_donation(self) -> None:
@@ -85,17 +101,8 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField, "time_out
         self.prefill("containers", 1, "prefilled: one")
         if not self["performed_at"].raw_data:
             ask_start(self)
-        in_order_of_work(self)
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
-        second_person(self)
-
-
-def in_order_of_work(form: RecordForm) -> None:
-    """Put first what happens first: the time-out, the start, the end, and who collected."""
-    box = form._fields["time_out_at"]
-    box.fact = replace(box.fact, section=form._fields["performed_at"].fact.section)
-    form._fields = {name: form._fields[name] for name in FIRST} | form._fields
 
 
 def ask_start(form: RecordForm) -> None:
@@ -105,12 +112,6 @@ def ask_start(form: RecordForm) -> None:
         if not box.raw_data:
             box.show(clock.now())
             box.parts["t"], box.filled = "", "prefilled: today"
-
-
-def second_person(form: RecordForm) -> None:
-    """Let the page offer everybody but the collector to check the label (rule 12)."""
-    box: Any = form["label_checked_by_id"]
-    box.other_than = "performed_by_id"
 
 
 def offer_places(form: RecordForm, sources: Iterable[Source], *, kept: Iterable[str | None] = ()) -> None:
@@ -125,7 +126,6 @@ def offer_places(form: RecordForm, sources: Iterable[Source], *, kept: Iterable[
 
 def offer_again(form: RecordForm, harvest: Harvest) -> None:
     """Offer an amendment the sources that it may name with their places and methods; they are judged together."""
-    second_person(form)
     course = harvest.treatment
     planned = SOURCES if course is None else planned_sources(course)
     sources = [SOURCES[key] for key in dict.fromkeys([*planned, harvest.source or ""]) if key in SOURCES]

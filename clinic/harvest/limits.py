@@ -255,13 +255,6 @@ def ratios(wanted: Range) -> str:
     return f"{most} at most" if most else f"{least} at least"
 
 
-def per_100_ml(wanted: Range) -> str:
-    """Return the volumes that a protocol's ratio accepts with 100 mL of what is collected, mL."""
-    least, most = (plain((end * 100).quantize(Decimal("0.1"))).removesuffix(".0") if end else "" for end in
-        (wanted.low, wanted.high))  # fmt: skip
-    return f"{least} to {most} mL" if least and most else f"{most} mL at most" if most else f"{least} mL at least"
-
-
 def additives(harvest: Any) -> list[Question]:
     """Return unusual doses of lidocaine and anticoagulant (rules 29, 32)."""
     found = []

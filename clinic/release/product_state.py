@@ -272,3 +272,9 @@ def unacknowledged(records: CourseRecords, product: Product) -> Release | None:
     last = standing_decision(records, product)
     waits = last is not None and last.told is not None and last.releases and not last.acknowledged
     return last if waits else None
+
+
+def expiry_words(records: CourseRecords, product: Product) -> str:
+    """Return why a product can no longer be given: the time after its thaw, or its expiry, is over."""
+    end = wording.moment(product.end, records.zone, product.end_known)
+    return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."

@@ -26,7 +26,15 @@ from clinic.release.kin_given import kin_in_given, kin_in_words, said_since_give
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, Point, points_of, to_decide
-from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unacknowledged, unanswered
+from clinic.release.product_state import (
+    ProductState,
+    expiry_words,
+    held_because,
+    not_ordered,
+    state_of,
+    unacknowledged,
+    unanswered,
+)
 from clinic.release.results import QCResult, standing
 from clinic.requests.models import TELLS_OF_DANGER
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -122,24 +130,16 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
         return []
     fix = {"fix": ("products.show", {"product_id": left[-1].id}), "fix_label": "Open the product"}
     left.sort(key=lambda product: state_of(records, product, at) is ProductState.PROCESSED)  # used up: it speaks last
-    held = [reason for product in left for reason in why_held(records, product, at)]
+    held = []
+    for product in left:
+        last = standing_decision(records, product)
+        held += [] if last is None or last.permits else [standing_words(product, last)]
+        held += held_because(records, product, at)
     over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
     if not held and over and all(released(records, product) is not None for product in over):
         return [Blocked(because=expiry_words(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
     because = held[0] if held else "No product of this course is released."
     return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
-
-
-def why_held(records: CourseRecords, product: Product, at: datetime) -> list[str]:
-    """Return why a product cannot be given: what quality decided on it, then what else was found against it."""
-    last, found = standing_decision(records, product), held_because(records, product, at)
-    return found if last is None or last.permits else [standing_words(product, last), *found]
-
-
-def expiry_words(records: CourseRecords, product: Product) -> str:
-    """Return why a product can no longer be given: the time after its thaw, or its expiry, is over."""
-    end = wording.moment(product.end, records.zone, product.end_known)
-    return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
