@@ -22,7 +22,7 @@ def scored_since(session: Session, model: type[Any], rows: Sequence[Any]) -> dic
         ids = [row[0] for row in rows]
         chosen = select(OutcomeScore.visit_id, OutcomeScore.instrument).where(OutcomeScore.visit_id.in_(ids))
         for visit_id, instrument in session.execute(chosen):
-            found[visit_id or ""].add(instrument)
+            found[visit_id or ""].add(instrument or "")
     return found
 
 
