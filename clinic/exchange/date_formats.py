@@ -6,7 +6,7 @@ Formats are those of ECMA-376, part 1, 18.8.30 and 18.8.31.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 SAID = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.DOTALL | re.IGNORECASE)
 """What stands beside the parts of a date: texts, spaces, a color, a language."""
 LETTERS = re.compile(r"y+|e+|m+|d+|h+|s+|am/pm", re.IGNORECASE)
-DATES = {17: "mmm-yy", 22: "m/d/yy h:mm"}
-"""The formats of dates that a file need not spell out, other than those that show a day alone."""
+DATES = {
+    14: "m/d/yy", 15: "d-mmm-yy", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss",
+    22: "m/d/yy h:mm",
+}  # fmt: skip
+"""The formats of dates that a file need not spell out."""
 
 
 @lru_cache(maxsize=512)
@@ -35,9 +38,8 @@ def parts_of(code: str) -> frozenset[str]:
 
 
 def shows_otherwise(code: str) -> bool:
-    """Whether a format shows less than a day, or a time of day."""
-    parts = parts_of(code) if LETTERS.search(code) else frozenset()
-    return "time" in parts or bool(parts and "day" not in parts)
+    """Whether a format shows less than a day, a time of day, or a day alone, behind which a time may be kept."""
+    return bool(parts_of(code)) if LETTERS.search(code) else False
 
 
 def as_shown(value: Any, code: str) -> Any:
@@ -48,6 +50,10 @@ def as_shown(value: Any, code: str) -> Any:
     if {"day", "time"} <= parts:
         at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001
         return RealDate(at.isoformat())
+    if parts == {"time"} and isinstance(value, datetime):
+        return value.time().isoformat()
+    if "day" in parts and isinstance(value, datetime) and value.time() != time():
+        return value.date()
     if "day" in parts or "time" in parts or not parts:
         return value
     return RealDate(value.isoformat()[: len("2020-03" if "month" in parts else "2020")])

@@ -170,7 +170,7 @@ class Known:
         courses = {one.id: one for one in self.courses(patient)}
         chosen = select(Administration).where(Administration.treatment_id.in_(courses)).order_by(Administration.id)
         others = [
-            (one, day_of(one, self.by.site.zone, self.first_given(courses[one.treatment_id])))
+            (one, day_of(one, self.by.site.zone, self.first_given(courses[one.treatment_id or ""])))
             for one in self.session.scalars(chosen)
             if one is not given and one.counts
         ]

@@ -19,6 +19,7 @@ from clinic.exchange.import_targets import slot
 from clinic.exchange.merged_cells import merged_faults
 from clinic.exchange.number_formats import HIDDEN, NOT_READ
 from clinic.exchange.parse_cell import WITH_UNIT
+from clinic.exchange.spoiled import as_utf_8
 from clinic.model import Quantity
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS
 
@@ -133,6 +134,8 @@ def _no_value(text: str, mapping: Mapping) -> str:
     """Return what was expected of a cell that has no value, or none that it shows; "" of any other cell."""
     if text[0] == "#" and ERROR.fullmatch(text):
         return NO_RESULT
+    if mapping.encoding and (read := as_utf_8(text, mapping.encoding)):
+        return f"letters of {mapping.encoding}: this cell is written in UTF-8, “{read}”. Save the whole file in one way"
     if not mapping.holds_dates or text[-1] != ")":
         return ""
     if text == sheet_parts.NO_RESULT:

@@ -115,7 +115,7 @@ DAY = datetime(2020, 3, 4)  # noqa: DTZ001 - as a spreadsheet has it
         ((DAY, "dd.mm.yyyy"), "2020-03-04"), ((DAY, 14), "2020-03-04"), ((DAY, '"Day "yyyy'), "2020"),
         ((DAY.replace(hour=9, minute=5), "mmm-yy"), "2020-03"),
         ((DAY.replace(hour=9, minute=5), "dd.mm.yyyy hh:mm"), "2020-03-04T09:05:00"),
-        ((DAY.replace(hour=9, minute=5), "dd.mm.yyyy"), "2020-03-04T09:05:00"),
+        ((DAY.replace(hour=9, minute=5), "dd.mm.yyyy"), "2020-03-04"),
         ((1980.1, "0.00"), "1980.10"), ((1980.12, "0.00"), "1980.12"), ((70.5, "0.00"), "70.5"),
         ((1980.5, "0.0"), "1980.5"),
     ],
