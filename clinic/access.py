@@ -80,11 +80,6 @@ def may(role: Role, endpoint: str) -> bool:
     return roles is None or role in roles
 
 
-def only_reads(endpoint: str | None, do: str) -> bool:
-    """Whether a form that is sent to an endpoint writes nothing. ``do``: what it is sent for."""
-    return endpoint in SEARCHES or do in CHECKS.get(endpoint or "", ())
-
-
 def keep_to_site(session: Session, site_id: str | None) -> None:
     """Limit this session to the rows of one site; rows of other sites are not found (hazard H35)."""
     session.info["site_id"] = site_id

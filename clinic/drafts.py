@@ -84,7 +84,7 @@ def _signer() -> URLSafeTimedSerializer:
 
 def place() -> str:
     """Return the address of the page on which the posted form was filled in, with the query that chose the form."""
-    return _typed_on() or _here()
+    return (request.form.get(TYPED_ON) and _typed_on()) or _here()
 
 
 def _typed_on() -> str:

@@ -27,7 +27,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from clinic import drafts, idempotency
-from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, keep_to_site, may, only_reads
+from clinic.access import CHECKS, KEYLESS, NOBODY, OPEN, ROUTES, SEARCHES, keep_to_site, may
 from clinic.accounts import security
 from clinic.accounts.models import User
 from clinic.extensions import csrf, db, write_from_here, writing
@@ -197,8 +197,9 @@ def _is_open() -> bool:
 
 def _writes() -> bool:
     """Return whether this request of a signed-in user may write."""
-    reads = only_reads(request.endpoint, request.form.get("do", ""))
-    return request.method == "POST" and not _is_open() and not reads
+    if request.method != "POST" or _is_open() or request.endpoint in SEARCHES:
+        return False
+    return request.form.get("do", "") not in CHECKS.get(request.endpoint or "", ())
 
 
 def _to_sign_in(*, and_back: bool) -> Response:

@@ -130,11 +130,11 @@ def _too_many(inspector: Inspector, table: Table) -> Iterator[Fault]:
             yield Fault(
                 table=table.name, row="", because=f"the reference of {', '.join(columns)} is not this program's"
             )
-    indexes = {one.name: bool(one.unique) for one in table.indexes}
+    indexes = {str(one.name): bool(one.unique) for one in table.indexes}
     for one in inspector.get_indexes(table.name):
         if one.get("duplicates_constraint"):
             continue
-        if indexes.get(one["name"]) is not bool(one["unique"]):
+        if indexes.get(str(one["name"])) is not bool(one["unique"]):
             yield Fault(table=table.name, row="", because=f"the index {one['name']} is none of this program's")
 
 
