@@ -26,10 +26,10 @@ from sqlalchemy import event, func, insert, select
 from bench.clients import Browser, together
 from clinic import clock, create_app, idempotency
 from clinic.accounts.models import SignIn, User
-from clinic.accounts.throttle import fingerprint
 from clinic.exchange import exporting
 from clinic.extensions import SQLITE_THREADS, db, read_from_here
 from clinic.followup.models import FollowUpVisit, OutcomeScore
+from clinic.identifiers import fingerprint
 from clinic.ledger.models import LedgerEntry
 from clinic.ledger.verify import verify
 from clinic.pathway.sweeping import sweep

@@ -197,10 +197,9 @@ def _is_open() -> bool:
 
 def _writes() -> bool:
     """Return whether this request of a signed-in user may write."""
-    if request.method != "POST" or _is_open():
+    if request.method != "POST" or _is_open() or request.endpoint in SEARCHES:
         return False
-    endpoint = request.endpoint or ""
-    return endpoint not in SEARCHES and request.form.get("do", "") not in CHECKS.get(endpoint, ())
+    return request.form.get("do", "") not in CHECKS.get(request.endpoint or "", ())
 
 
 def _to_sign_in(*, and_back: bool) -> Response:

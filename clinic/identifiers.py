@@ -7,6 +7,7 @@ every swap of neighbours (hazard H3). The same check serves donation numbers (ru
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from contextlib import contextmanager
@@ -84,3 +85,8 @@ def within(place: str | None) -> str:
     Browsers read a backslash as a slash, and leave out tabs, line ends and what stands before the first letter.
     """
     return place if place and PATH.fullmatch(place) else ""
+
+
+def fingerprint(text: str) -> str:
+    """Return what is kept of a name, an address or a token."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

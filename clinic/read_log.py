@@ -2,7 +2,7 @@
 
 What a request shows is noted while its page is made, handed over when it is answered, and added to the chain of
 readings by one thread of the process, in a transaction of its own. While the database is busy or away the readings
-wait and are tried again; what is left when the process ends is kept in a file of the instance, for the next process.
+wait and are tried again; where many wait, and when the process ends, they are kept in a file of the instance.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from clinic.ledger.reads import Reading, add
 from clinic.reading import to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from flask import Flask
     from sqlalchemy import Engine
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 MOST = 500
 """Readings that are added in one transaction."""
 TOGETHER = 0.25
-"""Seconds for which readings are gathered into one transaction: a process that is killed loses no more than these."""
+"""Seconds for which readings are gathered into one transaction."""
+SPILLS = 100
+"""Readings that wait in memory at most while the database takes none; more are kept in the file of those left."""
 AGAIN = 1.0
 """Seconds until a try that failed is repeated."""
 SAME_VIEW = timedelta(minutes=1)
@@ -54,6 +56,7 @@ class Log:
     def __init__(self, app: Flask, engine: Engine, *, beside: bool = True) -> None:
         self.app, self.engine, self.beside = app, engine, beside
         self.waiting: deque[Reading] = deque()
+        self.spilled = False
         self.came, self.ends, self.turn = threading.Event(), threading.Event(), threading.Lock()
         self.thread: threading.Thread | None = None
 
@@ -75,8 +78,16 @@ class Log:
                 readings = [self.waiting.popleft() for _ in range(min(MOST, len(self.waiting)))]
                 if not self.added(readings):
                     self.waiting.extendleft(reversed(readings))
+                    self._spill()
                     return False
-        return True
+            return not self.spilled or self.take_left(LEFT)
+
+    def _spill(self) -> None:
+        """Keep what waits in the file once it is much: a process that is killed would lose it."""
+        if len(self.waiting) > SPILLS:
+            self.leave(self.waiting)
+            self.waiting.clear()
+            self.spilled = True
 
     def added(self, readings: list[Reading]) -> bool:
         """Add readings to their chains; return whether the database took them."""
@@ -116,9 +127,10 @@ class Log:
             file.flush()
             os.fsync(file.fileno())
 
-    def take_left(self) -> None:
-        """Take over the readings that other processes left."""
-        for file in self._left().parent.glob(f"{LEFT}*"):
+    def take_left(self, which: str = f"{LEFT}*") -> bool:
+        """Take over the readings that other processes, or this one, left; return whether the database took them."""
+        self.spilled = False
+        for file in self._left().parent.glob(which):
             mine = self._left().with_name(f"{LEFT}.{os.getpid()}")
             with suppress(FileNotFoundError):  # another process took them at the same moment
                 file.rename(mine)
@@ -126,7 +138,9 @@ class Log:
                 readings = [Reading(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in told]
                 if not self.added(readings):
                     self.leave(readings)
+                    self.spilled = True
                 mine.unlink()
+        return not self.spilled
 
     def _left(self) -> Path:
         return Path(self.app.instance_path) / LEFT
@@ -150,6 +164,20 @@ def rows(about: str, patient_ids: Iterable[str | None], *, more: bool = False) -
     hits(whose)
     if more or not all(whose):
         _note("view", "", about)
+
+
+def listed(what: str, count: int) -> None:
+    """Note one page of a list of patients that nobody searched for, by its name and how many lines it shows."""
+    if count:
+        _note("view", "", f"list {what}, {count} {'line' if count == 1 else 'lines'}")
+
+
+def page_of(what: str, patient_ids: Sequence[str], *, searched: bool) -> None:
+    """Note one page of a list of patients: each of them where somebody searched, else the list."""
+    if searched:
+        hits(patient_ids)
+    else:
+        listed(what, len(patient_ids))
 
 
 def export(about: str, patient_id: str = "") -> None:

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from clinic import clock, create_app, idempotency
 from clinic.access import Role
 from clinic.accounts.models import SignIn, User
-from clinic.accounts.throttle import fingerprint
 from clinic.extensions import db
+from clinic.identifiers import fingerprint
 from clinic.ledger.listener import set_actor
 from clinic.model import Model
 from clinic.schema import MIGRATIONS, head

@@ -18,11 +18,11 @@ from werkzeug.datastructures import ImmutableMultiDict
 from clinic import clock
 from clinic.accounts import staffing, throttle
 from clinic.accounts.models import FailedSignIn, SignIn, Site, User
-from clinic.accounts.throttle import fingerprint, in_this_session
+from clinic.accounts.throttle import in_this_session
 from clinic.drafts import ANY_OF_READER
 from clinic.errors import Problem, RuleBroken, SettingsWrong
 from clinic.extensions import db, writing
-from clinic.identifiers import within
+from clinic.identifiers import fingerprint, within
 from clinic.ledger.listener import set_actor
 from clinic.notices import UNREAD_OF_READER
 from clinic.reading import reading

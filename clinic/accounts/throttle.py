@@ -7,7 +7,6 @@ set anew or an administrator allows it to sign in again.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +15,16 @@ from flask_login import current_user
 from flask_security.proxies import _security
 from sqlalchemy import delete, func, insert, select
 
-from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, User
+from clinic.accounts.models import (
+    THROTTLE_LOCK,
+    THROTTLE_SLOW,
+    THROTTLE_WINDOW,
+    FailedSignIn,
+    SignIn,
+    User,
+)
 from clinic.extensions import db, writing
+from clinic.identifiers import fingerprint
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -48,11 +55,6 @@ class Wait(NamedTuple):
     """How long the try has to wait; nothing where it was counted and is judged."""
     said: bool
     """Whether the answer says that there were too many tries."""
-
-
-def fingerprint(text: str) -> str:
-    """Return what is kept of a name, an address or a token."""
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def _email(typed: str) -> str:

@@ -294,6 +294,7 @@ def show(batch_id: str) -> str:
         db.session(), chosen, order=order, place=place_of(db.session(), order, marks[0] or marks[1]),
         backwards=bool(marks[0]),
     )  # fmt: skip
+    read_log.listed(f"import {batch.id}", len(found.rows))
     return render_template(
         "imports/show.html", batch=batch, rows=links(found.rows, batch), pager=_around(batch, found),
         tag_of=_tag(batch),

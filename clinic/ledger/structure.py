@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, inspect, text
 
+from clinic.ledger import excess
 from clinic.ledger.verify import Fault
 from clinic.model import Base
 
@@ -36,7 +37,7 @@ QUOTE = '"'
 
 
 def problems(session: Session) -> Iterator[Fault]:
-    """Yield each part of the schema that is missing, and each trigger that is missing, changed, or not ours."""
+    """Yield each part of the schema that is missing, changed, or not ours."""
     yield from _trigger_problems(session)
     inspector: Inspector = inspect(session.connection())
     tables = set(inspector.get_table_names())
@@ -45,6 +46,7 @@ def problems(session: Session) -> Iterator[Fault]:
             yield Fault(table=table.name, row="", because="the table is missing from the database")
         else:
             yield from _table_problems(inspector, table)
+    yield from excess.problems(session.connection(), inspector)
 
 
 def _table_problems(inspector: Inspector, table: Table) -> Iterator[Fault]:

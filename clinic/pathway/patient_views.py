@@ -37,8 +37,7 @@ def patients() -> Answer:
     people, courses = patient_filters.conditions(boxes)
     place: dict[str, Any] = {name: request.args.get(name, "") for name in ("after", "before")}
     found = search(db.session(), typed, among=people, **place)
-    if typed:
-        read_log.hits(row.id for row in found.rows)
+    read_log.page_of("patients", [row.id for row in found.rows], searched=bool(typed))
     register = (url_for("patients.new"), "user-plus", "Register a patient")
     narrowed = bool(typed or any(box.chosen for box in boxes))
     return render_template(

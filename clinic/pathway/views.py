@@ -59,6 +59,13 @@ PAGES = 50
 """How often Today can be asked for more lines."""
 
 
+def _read(board: worklist.Board) -> worklist.Board:
+    """Note that somebody is shown the lines of the day."""
+    parts = (board.mine, board.others, board.products, board.late, board.clocks, board.stops)
+    read_log.listed("Today", sum(len(part.rows) for part in parts))
+    return board
+
+
 @bp.get("/")
 @allow(EVERYBODY)
 def today() -> str:
@@ -70,7 +77,7 @@ def today() -> str:
     only = worklist.Filter(**(staff[0].chosen or {}))
     return render_template(
         "pathway/today.html",
-        board=worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only),
+        board=_read(worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only)),
         asked=worklist.asked(db.session(), me(), at, zone()),
         confirmations=confirmations.waiting(db.session(), me(), staff[0]),
         renewals=worklist.renewals(staff, me(), at, zone()),

@@ -98,7 +98,7 @@ def test_a_signature_on_a_changed_record_shows_the_record_and_no_password(client
 def ended(session, browser):
     with browser.session_transaction() as cookie:
         token = cookie["token"]
-    from clinic.accounts.throttle import fingerprint  # noqa: PLC0415 - as the fixture of signed-in browsers does
+    from clinic.identifiers import fingerprint  # noqa: PLC0415 - as the fixture of signed-in browsers does
 
     session.scalars(select(SignIn).where(SignIn.token_hash == fingerprint(token))).one().ended_at = clock.now()
     session.commit()

@@ -12,8 +12,8 @@ from sqlalchemy import insert, select
 from clinic import clock, create_app
 from clinic.access import keep_to_site
 from clinic.accounts.models import SignIn, Site, User
-from clinic.accounts.throttle import fingerprint
 from clinic.extensions import db
+from clinic.identifiers import fingerprint
 from clinic.reports import asking
 from clinic.reports.catalog import REPORTS
 from clinic.reports.data import Data

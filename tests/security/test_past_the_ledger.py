@@ -90,7 +90,7 @@ def test_no_entry_is_replaced_by_another_one(engine, act, key, number):
 RAW = re.compile(r"\btext\(|exec_driver_sql|\.connection\(\)|engine\.(begin|connect)\(|\.execute\(\s*f?[\"']|bulk_")
 TECHNICAL = {
     "clinic/console.py", "clinic/extensions.py", "clinic/health.py", "clinic/schema.py", "clinic/backup.py",
-    "clinic/ledger/listener.py", "clinic/ledger/structure.py", "clinic/exchange/views.py",
+    "clinic/ledger/listener.py", "clinic/ledger/structure.py", "clinic/ledger/excess.py", "clinic/exchange/views.py",
     "clinic/commands/database.py", "clinic/judged_lines.py", "clinic/query_plans.py",
     "clinic/ledger/verify.py", "clinic/ledger/stored_rows.py", "clinic/reports/past.py",
     "clinic/ledger/prepared.py", "clinic/exchange/import_writing.py", "clinic/row_reader.py", "clinic/one_server.py",

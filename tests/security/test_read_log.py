@@ -81,10 +81,27 @@ def test_each_page_about_a_patient_leaves_one_entry(course, client_as, readings,
 def test_what_shows_no_patient_leaves_none_and_nor_does_what_is_refused(course, client_as, readings):
     nurse, south = client_as("nurse"), client_as("nurse", site="south")
     for browser, address in (
-        (nurse, "/"), (nurse, "/patients"), (nurse, "/products"), (nurse, "/protocols"),
+        (nurse, "/products"), (nurse, "/protocols"), (nurse, "/reports"), (client_as("administrator"), "/"),
         (south, f"/patients/{course.patient}"), (client_as("administrator"), f"/patients/{course.patient}"),
     ):  # fmt: skip
         browser.get(address)
+    assert readings() == []
+
+
+def test_each_page_of_a_list_that_nobody_searched_for_leaves_one_entry(course, client_as, readings):
+    nurse = client_as("nurse")
+    for address, what, about in (
+        ("/patients", "pathway.patients", r"list patients, 1 line"),
+        ("/", "pathway.today", r"list Today, \d+ lines?"),
+    ):
+        assert nurse.get(address).status_code == 200, address
+        found = readings()
+        assert [(one[0], one[1], one[3]) for one in found] == [("view", what, "")], address
+        assert re.fullmatch(about, found[0][2]), address
+
+
+def test_an_empty_list_leaves_none(client_as, readings):
+    client_as("nurse").get("/patients")
     assert readings() == []
 
 
