@@ -65,8 +65,7 @@ class FactField(wtforms.Field):
     data: Any
     errors: Any
 
-    other_than = ""
-    """Another box of the form; whoever is chosen there is not offered here."""
+    other_than = ""  # another box: whoever is chosen there is not offered here
 
     def __init__(
         self, label: str | None = None, validators: Any = None, *, fact: Field | None = None, **options: Any

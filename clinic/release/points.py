@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from clinic.access import Role
 from clinic.errors import Problem, RuleBroken
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
@@ -17,6 +18,7 @@ from clinic.release.evidence import findings, germs, limit_of, out_of_limit
 from clinic.release.kin import RUNNING, against_by_kin
 from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, contaminated, standing, unmet
+from clinic.steps import Blocked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -274,3 +276,13 @@ def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> No
     run = records.get(product.run_id)
     if run is not None and run.origin == "clinic" and not run.signed:
         raise RuleBroken("The processing that made this product is not signed yet.", rule=45)
+
+
+def without_date(product: Product, point: Point) -> Blocked:
+    """Return that the date is missing from which its end follows, with who enters it and where (rule 50)."""
+    own = point.unset == product.id
+    return Blocked(
+        rule=point.rule, because=point.sentence, who=(Role.TECHNOLOGIST,) if own else (Role.NURSE, Role.PHYSICIAN),
+        fix=("record_pages.amendment", {"record_id": point.unset}),
+        fix_label="Set “Use before”" if own else "Record the end of the collection",
+    )  # fmt: skip

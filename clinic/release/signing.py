@@ -17,11 +17,11 @@ from clinic.records import Meaning
 from clinic.release.carried import judged_results
 from clinic.release.evidence import unconfirmed
 from clinic.release.models import Release, decisions
-from clinic.release.points import Point, points_of, workings_of
+from clinic.release.points import Point, points_of, without_date, workings_of
 from clinic.release.product_state import held_because
 from clinic.release.result_rows import exact_amount, lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import LABORATORY, without_date
+from clinic.release.step import LABORATORY
 from clinic.steps import Blocked
 from clinic.templating import units
 

@@ -25,7 +25,7 @@ from clinic.release.evidence import germs, unconfirmed
 from clinic.release.kin_given import kin_in_given, kin_in_words, said_since_given
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
-from clinic.release.points import ACCEPTING, Point, points_of, to_decide
+from clinic.release.points import ACCEPTING, points_of, to_decide, without_date
 from clinic.release.product_state import (
     ProductState,
     expiry_words,
@@ -222,16 +222,6 @@ def informed(records: CourseRecords, product: Product) -> list[Action]:
             to=("record_pages.signature", {"record_id": one.id}), only_by=(one.told.id,),
         )
     ]  # fmt: skip
-
-
-def without_date(product: Product, point: Point) -> Blocked:
-    """Return that the date is missing from which its end follows, with who enters it and where (rule 50)."""
-    own = point.unset == product.id
-    return Blocked(
-        rule=point.rule, because=point.sentence, who=LABORATORY if own else (Role.NURSE, Role.PHYSICIAN),
-        fix=("record_pages.amendment", {"record_id": point.unset}),
-        fix_label="Set “Use before”" if own else "Record the end of the collection",
-    )  # fmt: skip
 
 
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
