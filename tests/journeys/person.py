@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from playwright.sync_api import Locator, Page, expect
 
+from clinic import clock
 from tests.factories import PASSWORD
 
 if TYPE_CHECKING:
@@ -177,3 +179,15 @@ class Person:
         with self.page.expect_download() as waiting:
             self.finds(click).click()
         return Path(waiting.value.path()).read_text()
+
+
+def today() -> str:
+    return f"{clock.today('Europe/Berlin'):%-d %b %Y}"
+
+
+def now() -> str:
+    return f"{clock.local(clock.now(), 'Europe/Berlin'):%-d %b %Y %H:%M}"
+
+
+def earlier(minutes: int) -> str:
+    return f"{clock.local(clock.now() - timedelta(minutes=minutes), 'Europe/Berlin'):%-d %b %Y %H:%M}"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from clinic import clock
 from clinic.ledger.verify import verify
 from tests.factories import PASSWORD, published
+from tests.journeys.person import earlier, now, today
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,18 +31,6 @@ KINDS = (
 """What the timeline tells of the course."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-def today() -> str:
-    return f"{clock.today('Europe/Berlin'):%-d %b %Y}"
-
-
-def now() -> str:
-    return f"{clock.local(clock.now(), 'Europe/Berlin'):%-d %b %Y %H:%M}"
-
-
-def earlier(minutes: int) -> str:
-    return f"{clock.local(clock.now() - timedelta(minutes=minutes), 'Europe/Berlin'):%-d %b %Y %H:%M}"
 
 
 def when_i_register(me: Person, family: str, given: str, number: str, born: str) -> str:
