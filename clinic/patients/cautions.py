@@ -71,6 +71,10 @@ _PHRASES = (
     (rf"(?:accompanied by|comes with|brings) (?:a |her |his )?{_WITH}|(?:her |his )?{_WITH} (?:comes along|comes too"
     rf"|accompanies (?:her|him)|waits outside|is present)"),
     r"(?:non |ex )?smoker|does not smoke|gets cold easily|freezes easily|keep warm|shy|talkative|early riser",
+    (r"(?:nearly |almost |quite )?(?:the )?same name as (?:another|a) patient|(?:read|say|ask|check) (?:the )?(?:record"
+    r" number|full name|name|birth date|date of birth)(?: and (?:the )?(?:record number|name|birth date))?(?: aloud)?"),
+    (r"do not transfuse (?:platelets|red cells|blood|plasma)(?: products)? without irradiation|irradiated (?:blood"
+    r"|platelets|red cells)(?: products)? only"),
     r"no (?:fever|infection|allergies|known allergies)|afebrile",
     r"(?:(?:hepatitis [ab]|flu|influenza|covid(?: 19)?|tetanus|measles|pneumococcal|fully) )?vaccinated",
     r"(?:wife|girlfriend|partner|daughter|sister|daughter in law) is pregnant",

@@ -19,6 +19,11 @@ ALSO_CALLED = frozenset({
 """Names of a baseline that count where neither a date nor a day of the course tells the day."""
 
 
+_SPAN = r"(?:days?|weeks?|months?|years?|hours?)"
+LATER = re.compile(rf"(?i){_SPAN}\W{{0,2}}0*[1-9]|[1-9]\d*\W{{0,2}}{_SPAN}\b")
+"""A name that tells a time after the cells: of a visit on the day of the cells, this one came after them."""
+
+
 class Reading(NamedTuple):
     """One value of a score: the name of its visit, the day of the course, and the value."""
 
@@ -36,6 +41,8 @@ def is_baseline(name: str | None, day: int | None) -> bool:
     """Whether a visit was before the cells; ``day``: of the course, by its date where that is known."""
     if named(name):
         return True
+    if day == 0 and LATER.search(name or ""):
+        return False
     return day <= 0 if day is not None else re.sub(r"[\W_]+", "", name or "").casefold() in ALSO_CALLED
 
 

@@ -229,7 +229,8 @@ class Hands:
         custody.assign(self.row("bags", act["bag"]), self.row("courses", act["course"]), by=by, at=clock.now())
 
     def _move(self, act: dict[str, Any], by: User) -> Any:
-        facts = {"reason": "the bag leaks", "handed_to": "Nadia Rask"}
+        leaks = act["kind"] == "discarded" or not act.get("intact", True)
+        facts = {"reason": "the bag leaks" if leaks else "for the next step", "handed_to": "Nadia Rask"}
         if act["kind"] in {"received", "returned", "issued"}:
             facts |= {"intact": act["intact"], "temperature": Decimal(20)}
         return custody.move(

@@ -116,7 +116,8 @@ class Web:
         self.ward.assign(self.row("bags", act["bag"]), self.row("courses", act["course"]))
 
     def _move(self, act: Act) -> None:
-        more = {"discarded": {"reason": "the bag leaks"}, "received": {"reason": "the bag leaks", "temperature": 20}}
+        leaks = {"reason": "for the next step" if act["intact"] else "the bag leaks"}
+        more = {"discarded": {"reason": "the bag leaks"}, "received": leaks | {"temperature": 20}}
         typed = more.get(act["kind"], {}) | ({"intact": act["intact"]} if act["intact"] is not None else {})
         place = {} if act["kind"] == "discarded" else {"place": "Bench 1"}
         self.ward.move(act["by"], self.row("bags", act["bag"]), act["kind"], **place, **typed)

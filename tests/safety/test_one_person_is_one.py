@@ -63,7 +63,7 @@ def test_who_processed_does_not_release_with_another_account(ward, facts):
     bag = ward.verified(released_product(mine, ward.team, released=False))
     ward.team.technologist.staff_number = "N-0417"
     another_account(ward, "technologist", Role.QUALITY, **facts(ward.team.technologist))
-    decided = ward.decide(bag, "hold", reason="the label is smudged")
+    decided = ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.id)
     assert decided.status_code == 303, ward.refused
     ward.fill("quality2", decided.location, password=PASSWORD)
     ward.said_no("rule 45", "processed", "may not release")
