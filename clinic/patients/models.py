@@ -114,7 +114,7 @@ class Patient(Entry):
         if not (self.family_name or self.given_names or self._excused("family_name")):
             found.append(Problem("Family name: required; a person with one name needs only one.", "family_name"))
         if self.birth_date is None and not self.not_recorded.get("birth_date"):
-            found.append(Problem("Enter the birth date, or choose “Unknown”.", "birth_date"))
+            found.append(Problem("Born on: required. Enter the date, or choose “Unknown”.", "birth_date"))
         if self.allergy_status == "present" and not self.allergies:
             found.append(Problem("Enter the allergy and the reaction.", "allergies"))
         if named_allergies(self.allergies) and self.allergy_status != "present":
