@@ -53,7 +53,7 @@ def as_shown(value: Any, code: str) -> Any:
     if parts == {"time"} and isinstance(value, datetime):
         return value.time().isoformat()
     if "day" in parts and isinstance(value, datetime) and value.time() != time():
-        return value.date()
+        return date(value.year, value.month, value.day)  # as the cell shows it, whatever its hour
     if "day" in parts or "time" in parts or not parts:
         return value
     return RealDate(value.isoformat()[: len("2020-03" if "month" in parts else "2020")])

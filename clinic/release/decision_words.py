@@ -17,9 +17,6 @@ from clinic.release.germ_words import tells_of_growth
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clinic.products.models import Product
-    from clinic.release.models import Release
-
 SIGNED_AS = {
     "accept": "I accept these cells for processing",
     "hold": "I put this product on hold",
@@ -79,7 +76,7 @@ def saved(decision: str | None) -> str:
     return AT_ONCE.get(decision or "", f"Decision saved. The {what} takes effect once it is signed.")
 
 
-def standing_words(product: Product, decision: Release) -> str:
+def standing_words(product: Any, decision: Any) -> str:
     """Return that a product is on hold or was rejected, with the reason of that decision."""
     name, why = f"{product.name} {product.division or ''}".strip(), (decision.reason or "").strip().removesuffix(".")
     done = "was rejected" if decision.decision == "reject" else "is on hold"

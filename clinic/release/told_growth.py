@@ -6,7 +6,7 @@ every result is read, and the reasons that were given with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinic.errors import Problem
 from clinic.protocols.catalogues import QC_TESTS
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from clinic.protocols.qc_tests import QCTest
     from clinic.records import Amendment
-    from clinic.release.results import QCResult
 
 TEXTS = ("finding", "note", "method", "sample")
 """Facts of a result in somebody's own words."""
@@ -28,7 +27,7 @@ FILLED = frozenset({"pending", "performed_at", "performed_by_id", "comparator"})
 """Facts of a pending result that change when it is read, and were no finding."""
 
 
-def growth_told(result: QCResult) -> str:
+def growth_told(result: Any) -> str:
     """Return which text of a result, or reason given with it, tells of growth that its result does not say; or ""."""
     test = QC_TESTS.get(result.test or "")
     if test is None or (test.nothing_found is not None and not result.nothing_found):
@@ -38,18 +37,18 @@ def growth_told(result: QCResult) -> str:
     return next((text for text in texts if text and _tells(text, test)), "")
 
 
-def asked_about(result: QCResult) -> str:
+def asked_about(result: Any) -> str:
     """Return the name of the text that tells of growth beside a result which says otherwise; empty: none does."""
     said = growth_told(result)
     return next((name for name in TEXTS if said and getattr(result, name) == said), "")
 
 
-def noted(result: QCResult) -> str:
+def noted(result: Any) -> str:
     """Return the words beside a result that tell of growth, in brackets."""
     return f" ({said})" if (said := growth_told(result)) else ""
 
 
-def told_or_corrected(result: QCResult, until: datetime | None = None) -> tuple[datetime | None, str]:
+def told_or_corrected(result: Any, until: datetime | None = None) -> tuple[datetime | None, str]:
     """Return when what a result found was corrected, or its words told of growth, last, and which of both it was.
 
     ``until``: what was written later is not known yet.
@@ -70,7 +69,7 @@ def _tells(text: str, test: QCTest) -> bool:
     return tells_of_growth(text, of_cells=not test.of_germs, colonies=test.counts_colonies)
 
 
-def corrected_findings(result: QCResult) -> list[Amendment]:
+def corrected_findings(result: Any) -> list[Amendment]:
     """Return the corrections of what was found, where it can decide on a release (rules 40 to 43)."""
     test = QC_TESTS.get(result.test or "")
     if test is None or result.origin != "clinic":
@@ -84,7 +83,7 @@ def corrected_findings(result: QCResult) -> list[Amendment]:
     ]
 
 
-def waiting_for_a_second(result: QCResult) -> list[Amendment]:
+def waiting_for_a_second(result: Any) -> list[Amendment]:
     """Return the corrections that a second person confirms: of a test that is true of all kin, whatever was changed.
 
     What is added to such a result may be the call of the laboratory in any words. An awaited result that is filled in
@@ -108,7 +107,7 @@ def _unnames(one: Amendment) -> bool:
     return bool(before) and names_something(str(before))
 
 
-def untold(result: QCResult) -> bool:
+def untold(result: Any) -> bool:
     """Whether words of a result told of growth, and were corrected since."""
     test = QC_TESTS.get(result.test or "")
     return test is not None and any(_untells(one, test) for one in result.amendments)
@@ -120,7 +119,7 @@ def _untells(one: Amendment, test: QCTest) -> bool:
     return any(_tells(text, test) for text in before)
 
 
-def contradicts(result: QCResult, test: QCTest) -> list[str]:
+def contradicts(result: Any, test: QCTest) -> list[str]:
     """Return that a finding names something, and the outcome says that there is nothing, or not yet (rule 43)."""
     outcomes = test.outcomes or {}
     if result.still_awaited and not tells_of_growth(result.finding):

@@ -141,7 +141,11 @@ def test_what_arrived_leaking_is_not_given_whatever_was_released_before(ward, ow
 @pytest.mark.rule(34, by="amendment")
 @pytest.mark.rule(48, by="amendment")
 @pytest.mark.parametrize(
-    ("wrong", "corrected"), [({"intact": False}, {"intact": True}), ({"temperature": "45"}, {"temperature": "4"})]
+    ("wrong", "corrected"),
+    [
+        ({"intact": False, "reason": "leaking"}, {"intact": True}),
+        ({"temperature": "45", "reason": "sun"}, {"temperature": "4"}),
+    ],
 )
 def test_a_damaged_container_is_not_made_whole_by_a_correction(ward, own, wrong, corrected):
     bag, mine = own
@@ -150,7 +154,6 @@ def test_a_damaged_container_is_not_made_whole_by_a_correction(ward, own, wrong,
         bag,
         "received",
         **({"place": "Day clinic", "temperature": "4", "intact": True} | wrong),
-        reason="leaking",
     )
     ward.session.expire_all()
     assert ward.amend("technologist", bag.movements[-1], **corrected).status_code == 303

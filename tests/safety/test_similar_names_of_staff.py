@@ -67,7 +67,7 @@ def test_a_similar_name_of_who_processed_does_not_release(ward):
     bag = ward.verified(released_product(mine, ward.team, released=False))
     ward.team.quality2.printed_name = "Tómas  LIND"
     ward.session.commit()
-    decided = ward.decide(bag, "hold", reason="the label is smudged")
+    decided = ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.id)
     ward.fill("quality2", decided.location, password=PASSWORD)
     ward.said_no("rule 45", "may not release")
 
