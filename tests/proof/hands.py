@@ -229,7 +229,7 @@ class Hands:
         custody.assign(self.row("bags", act["bag"]), self.row("courses", act["course"]), by=by, at=clock.now())
 
     def _move(self, act: dict[str, Any], by: User) -> Any:
-        leaks = act["kind"] == "discarded" or not act.get("intact", True)
+        leaks = act["kind"] == "discarded" or act.get("intact") is False
         facts = {"reason": "the bag leaks" if leaks else "for the next step", "handed_to": "Nadia Rask"}
         if act["kind"] in {"received", "returned", "issued"}:
             facts |= {"intact": act["intact"], "temperature": Decimal(20)}

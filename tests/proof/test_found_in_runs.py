@@ -35,6 +35,7 @@ def test_who_tested_what_the_cells_were_made_of_does_not_release_them(ward):
     (culture,) = ward.results(donation, "gram_stain")
     culture.amend({"note": "read again"}, by=ward.person("quality2"), at=clock.now(), reason="a second look")
     ward.team.add(culture)
+    ward.sign("technologist2", culture)
     said = {"decision": "conditional", "physician_told": ward.team.physician.printed_name, "reason": "culture pending"}
     assert ward.decide(bag, who="quality2", **said).status_code != 303
     assert ward.decide(bag, who="quality", **said).status_code == 303, ward.refused
