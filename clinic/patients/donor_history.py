@@ -1,8 +1,8 @@
 """Whether the history of a donor names an infection that cells can carry (rules 17, 18; 21 CFR 1271.75).
 
 What is denied, was excluded, or only says that markers are negative is none; nor is an everyday illness that is over.
-A sentence is read in its items: a harmless word is true of itself alone, and a denial of the list that it begins. For cord
-cells the mother is who is asked, and a partner's infection is a risk of the donor's own.
+A sentence is read in its items: a harmless word is true of itself alone, and a denial of the list that it begins. For
+cord cells the mother is who is asked, and a partner's infection is a risk of the donor's own.
 """
 
 from __future__ import annotations
