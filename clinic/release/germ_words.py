@@ -147,7 +147,7 @@ _LIVES = re.compile(
     rf"""\b(?:suspect\w*|suspicion|possibl\w+|probabl\w+|likely)\b[^.;]{{0,24}}\bmycoplasm\w*
     |\bmycoplasm\w*\b[^.;]{{0,24}}\b(?:suspect\w*|suspicion|possibl\w+|probabl\w+|likely)\b
     |\b(?:moving|motile|swimming|multiplying|black|dark)\ (?:\w+\ )?{_DOTS}\b
-    |\b{_DOTS}\b[^.;]{{0,20}}\b(?:mov\w+|multipl(?:y|ies|ied|ying)|motile|swim\w*|increase\w*)\b
+    |\b{_DOTS}\b[^.;]{{0,20}}\b(?:mov\w+|multiply(?:ing)?|multiplie[sd]|motile|swim\w*|increase\w*)\b
     |\b(?:foul|bad|putrid|strange|sour|musty|unusual)\W+{_SMELL}|\b(?:smell(?:s|ed|y)|stinks?|stank|smelt)\b
     |\b{_MEDIUM}\b[^.;]{{0,30}}\b(?:yellow\w*|cloudy|turbid|orange|acid\w*)\b
     |\b(?:yellow\w*|cloudy|turbid)\ {_MEDIUM}\b
