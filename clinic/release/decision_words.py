@@ -93,9 +93,23 @@ def growth_in_words(facts: Mapping[str, Any]) -> list[Problem]:
     ]
 
 
+_DANGER = re.compile(
+    r"\b(?:freezer|fridge|refrigerator|tank|incubator|cooling|power)\b[^.;]{0,24}\b(?:off|down|failed|out|empty|dry|open)\b"
+    r"|\b\d{1,2}\s?%\s+(?:\w+\s+)?(?:alive|viable|living|dead)\b|\buse\s+(?:the\s+)?(?:other|another|a\s+different)\s+"
+    r"(?:bag|vial|dose|container|syringe)\b",
+    re.IGNORECASE,
+)
+_FORMS = re.compile(r"\binfection\s+control\b", re.IGNORECASE)
+
+
 def tells_of_danger(text: str) -> bool:
     """Whether a comment on cells tells of germs, an infection, damage, a doubt whose they are, or says not to give."""
-    return tells_of_growth(text) or tells_of_damage(text) or tells_of_infection(text) or rules_out(text)
+    text = _FORMS.sub(" ", text)
+    return bool(_DANGER.search(text)) or tells_of_growth(text) or tells_of_damage(text) or _ill_or_no(text)
+
+
+def _ill_or_no(text: str) -> bool:
+    return tells_of_infection(text) or rules_out(text)
 
 
 def saved(decision: str | None) -> str:
