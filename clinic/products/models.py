@@ -311,7 +311,7 @@ class Product(Record):
             raise RuleBroken("This product was given to the patient. A remainder that came back can be discarded.")
         if kind == "thawed":
             limits.refuse_thaw(self, facts["performed_at"])
-        refuse_refreezing(self, facts, place)
+        refuse_refreezing(self, kind, facts, place)
         if kind not in STAYS_AWAY and away_at(self, facts["performed_at"]):
             said = f"This product left the laboratory: it was {self.place}. Record its return first, with temperature"
             raise RuleBroken(f"{said} and integrity; quality then authorizes a new issue.", rule=60)

@@ -29,10 +29,21 @@ def freezes(temperature: Decimal | None, place: str | None) -> bool:
     return _COLD_PLACE.search(place or "") is not None
 
 
-def refuse_refreezing(product: Any, facts: dict[str, Any], place: str) -> None:
-    """Raise `RuleBroken` where a movement would put a container into the cold after its thaw."""
+def refuse_refreezing(product: Any, kind: str, facts: dict[str, Any], place: str) -> None:
+    """Raise `RuleBroken` where a movement would put a container into the cold after its thaw, or does not say how cold.
+
+    Every storage after a thaw says its temperature.
+    """
     thawed, at = thawed_since(product), facts.get("performed_at")
-    if thawed is None or at is None or at < thawed or not freezes(facts.get("temperature"), place):
+    if thawed is None or at is None or at < thawed:
+        return
+    if not freezes(facts.get("temperature"), place):
+        if kind == "stored" and facts.get("temperature") is None:
+            when = in_words(thawed, product.zone)
+            said = (
+                f"These cells were thawed at {when}. Enter the temperature of the place: the name of a place says none."
+            )
+            raise RuleBroken(Problem(said, "temperature", rule=54))
         return
     said = (
         f"These cells were thawed at {in_words(thawed, product.zone)} and must not be frozen again. Give them within "

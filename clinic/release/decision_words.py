@@ -48,10 +48,35 @@ _CULTURE = re.compile(r"\b(?:bottles?|bact\w*|cultures?|sterility|microbiolog\w*
 """An alarm is that of a freezer, unless a culture is spoken of."""
 
 
+_TOLD = re.compile(
+    r"\b(?:bottles?|bact\w*(?:\s?/\s?alert)?|microbiolog\w*|ttd|time\s+to\s+detection|endotoxins?)\b", re.IGNORECASE
+)
+_FINE = re.compile(
+    r"\b(?:no\s+(?:growth|organisms?)|(?:growth|contamination|infection)\s+(?:was\s+)?excluded|excluded|pending|awaited|outstanding"
+    r"|not\s+(?:yet\s+)?(?:final|read)|final|within|below|meets|complies|negative|sterile|conforms|read\s+(?:anew|again|twice)"
+    r"|repeated|due|in\s+order)\b",
+    re.IGNORECASE,
+)
+_BAD = re.compile(
+    r"\b(?:not\s+(?:within|below|negative|sterile)|no\s+longer|went\s+off|rang|lit\s+up|turned|above|exceed\w*|over\s+the\s+limit"
+    r"|out\s+of|beeped|phoned|called|ttd|skin\s+flora)\b",
+    re.IGNORECASE,
+)
+_ELSE = re.compile(r"\b(?:sister|other)\s+(?:bag|container|vial)\b[^;\n]*\bexclud\w+(?:\s+here)?", re.IGNORECASE)
+"""“Sister bag had contamination in 2025, excluded here”."""
+
+
+def _tells_of_culture(text: str) -> bool:
+    """Whether a reason speaks of a bottle, a culture device or endotoxin, and not that it is clean or awaited."""
+    clauses = (one for one in re.split(r"[.;\n]+(?=\s|$)", text) if _TOLD.search(one))
+    return any(not _FINE.search(one) or _BAD.search(one) for one in clauses)
+
+
 def growth_in_words(facts: Mapping[str, Any]) -> list[Problem]:
     """Return that the words of a decision which lets cells go on tell of growth, and what to do (rule 43)."""
     texts = {name: facts.get(name) or "" for name in WORDS}
     read = {name: text if name == "reason" else _RISK.sub(" ", text) for name, text in texts.items()}
+    read = {name: _ELSE.sub(" ", text) for name, text in read.items()}
     read = {name: text if _CULTURE.search(text) else _ALARM.sub(" ", text) for name, text in read.items()}
     return [
         Problem(
@@ -61,13 +86,27 @@ def growth_in_words(facts: Mapping[str, Any]) -> list[Problem]:
             rule=43,
         )
         for name, text in read.items()
-        if tells_of_growth(text)
+        if tells_of_growth(text) or (name == "reason" and _tells_of_culture(text))
     ]
+
+
+_DANGER = re.compile(
+    r"\b(?:freezer|fridge|refrigerator|tank|incubator|cooling|power)\b[^.;]{0,24}\b(?:off|down|failed|out|empty|dry|open)\b"
+    r"|\b\d{1,2}\s?%\s+(?:\w+\s+)?(?:alive|viable|living|dead)\b|\buse\s+(?:the\s+)?(?:other|another|a\s+different)\s+"
+    r"(?:bag|vial|dose|container|syringe)\b",
+    re.IGNORECASE,
+)
+_FORMS = re.compile(r"\binfection\s+control\b", re.IGNORECASE)
 
 
 def tells_of_danger(text: str) -> bool:
     """Whether a comment on cells tells of germs, an infection, damage, a doubt whose they are, or says not to give."""
-    return tells_of_growth(text) or tells_of_damage(text) or tells_of_infection(text) or rules_out(text)
+    text = _FORMS.sub(" ", text)
+    return bool(_DANGER.search(text)) or tells_of_growth(text) or tells_of_damage(text) or _ill_or_no(text)
+
+
+def _ill_or_no(text: str) -> bool:
+    return tells_of_infection(text) or rules_out(text)
 
 
 def saved(decision: str | None) -> str:

@@ -140,6 +140,21 @@ _LABORATORY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Beside these words the others tell of germs, whatever the test is for."""
+_DOTS = r"(?:dots?|specks?|spots?|points?)"
+_SMELL = r"(?:smell|odou?r)\w*"
+_MEDIUM = r"(?:medium|media|supernatant)"
+_LIVES = re.compile(
+    rf"""\b(?:suspect\w*|suspicion|possibl\w+|probabl\w+|likely)\b[^.;]{{0,24}}\bmycoplasm\w*
+    |\bmycoplasm\w*\b[^.;]{{0,24}}\b(?:suspect\w*|suspicion|possibl\w+|probabl\w+|likely)\b
+    |\b(?:moving|motile|swimming|multiplying|black|dark)\ (?:\w+\ )?{_DOTS}\b
+    |\b{_DOTS}\b[^.;]{{0,20}}\b(?:mov\w+|multiply(?:ing)?|multiplie[sd]|motile|swim\w*|increase\w*)\b
+    |\b(?:foul|bad|putrid|strange|sour|musty|unusual)\W+{_SMELL}|\b(?:smell(?:s|ed|y)|stinks?|stank|smelt)\b
+    |\b{_MEDIUM}\b[^.;]{{0,30}}\b(?:yellow\w*|cloudy|turbid|orange|acid\w*)\b
+    |\b(?:yellow\w*|cloudy|turbid)\ {_MEDIUM}\b
+    |\bph\b[^.;]{{0,16}}\b(?:drop\w*|fell|falls|fall|down)\b|\bdrop\w*\ (?:of|in)\ (?:the\ )?ph\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""How who looks at cells describes that something else lives between them."""
 _COLONIES = re.compile(r"\b(?:\d+\s?(?:x\s?)?)?(?:cfus?|colon(?:y|ies))\b", re.IGNORECASE)
 """What a count of the colonies that cells form says of these."""
 _AWAITED = re.compile(
@@ -216,7 +231,9 @@ def tells_of_growth(note: str | None, *, of_cells: bool = False, colonies: bool 
     text = _FEWER.sub(" nil ", _COLONIES.sub(" ", text) if colonies else text)
     of_cells = of_cells and not _LABORATORY.search(text)
     return any(
-        bool(not_quite) or (_tells(_NEGATED.sub(" ", _ALLOWED.sub(" ", one))) and not _DENIED_AFTER.fullmatch(one))
+        bool(not_quite)
+        or _LIVES.search(_NEGATED.sub(" ", said)) is not None
+        or (_tells(_NEGATED.sub(" ", _ALLOWED.sub(" ", one))) and not _DENIED_AFTER.fullmatch(one))
         for said in (piece.strip(" .") for part in _CLAUSE.split(text) for piece in pieces(part))
         for one in [_OF_CELLS.sub(" ", said) if of_cells else said]
         if one

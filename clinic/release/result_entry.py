@@ -15,6 +15,7 @@ from clinic.forms import RecordForm
 from clinic.processing.models import ProcessingRun
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.arithmetic import CONFIRM, amount_disagrees, count_disagrees, dose_disagrees
+from clinic.release.laboratory_words import understood
 from clinic.release.results import COMPARATORS, QCResult, Verdict, asked_for
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ class Worksheet(RecordForm):
             facts = {
                 "test": test, "value": value, "outcome": outcome, "pending": pending, "finding": said["finding"],
                 "method": said["method"], "comparator": said.get("comparator") or "=",
-                "confirmed": {name: why for name in ("value", *WORDS) if why and (name == "value" or said[name])},
+                "confirmed": {name: why for name in ("value", *WORDS) if why and (name == "value" or said[name])}
+                | ({"sample": why} if why and not understood(self._fields["sample"].data) else {}),
             }  # fmt: skip
             found.append((test, facts))
         if halves:

@@ -22,7 +22,7 @@ from clinic.protocols.content import QCSpec, with_unit
 from clinic.records import Meaning, Record
 from clinic.release.germ_words import names_something, not_known_yet
 from clinic.release.sample_times import out_of_time
-from clinic.release.told_growth import asked_about, contradicts, growth_told, waiting_for_a_second
+from clinic.release.told_growth import asked_about, contradicts, growth_told, how_told, waiting_for_a_second
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -145,7 +145,7 @@ class QCResult(Record):
         test = QC_TESTS.get(self.test or "")
         if test is not None and (name := asked_about(self)):
             text, what = getattr(self, name), fields_of(type(self))[name].label.lower()
-            said = f"{test.label} is {self.words}, and the {what} tells of growth: “{text}”. Is this right?"
+            said = f"{test.label} is {self.words}, and the {what} {how_told(self, text)}: “{text}”. Is this right?"
             how = "Choose the other outcome, or give" if self.nothing_found else "Give"
             more = f"{how} the reason. Quality then decides on all containers that share the cells."
             return [Question(name, said, more, rule=43)]

@@ -1,7 +1,8 @@
 """What the words beside a result tell of, and which corrections a second person confirms (rules 43, 45; H9, H29).
 
 Growth is written beside whatever was being read: a viability, a potency, the method of a Gram stain. So every text of
-every result is read, and the reasons that were given with it.
+every result is read, and the reasons that were given with it. Beside a test for germs or endotoxin a text of which a
+word is not understood counts likewise.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clinic.errors import Problem
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.germ_words import names_something, tells_of_growth
+from clinic.release.laboratory_words import understood
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,19 +30,29 @@ FILLED = frozenset({"pending", "performed_at", "performed_by_id", "comparator"})
 
 
 def growth_told(result: Any) -> str:
-    """Return which text of a result, or reason given with it, tells of growth that its result does not say; or ""."""
+    """Return which text of a result, or reason given with it, tells of growth that its result does not say; or "".
+
+    Beside a test for germs so does a text that is not understood.
+    """
     test = QC_TESTS.get(result.test or "")
     if test is None or (test.nothing_found is not None and not result.nothing_found):
         return ""
-    texts = [getattr(result, name) for name in TEXTS if not (name == "finding" and result.nothing_found)]
-    texts += [*(result.confirmed or {}).values(), *(one.reason for one in result.amendments)]
-    return next((text for text in texts if text and _tells(text, test)), "")
+    names = [name for name in TEXTS if not (name == "finding" and result.nothing_found)]
+    said = next((text for name in names if (text := getattr(result, name)) and _calls(text, test)), "")
+    reasons = [*(result.confirmed or {}).values(), *(one.reason for one in result.amendments)]
+    return said or next((text for text in reasons if text and _tells(text, test)), "")
 
 
 def asked_about(result: Any) -> str:
     """Return the name of the text that tells of growth beside a result which says otherwise; empty: none does."""
     said = growth_told(result)
     return next((name for name in TEXTS if said and getattr(result, name) == said), "")
+
+
+def how_told(result: Any, text: str) -> str:
+    """Return what a text beside a result does: it tells of growth, or nobody knows what it tells of."""
+    test = QC_TESTS.get(result.test or "")
+    return "tells of growth" if test is not None and _tells(text, test) else "has words that are not understood"
 
 
 def noted(result: Any) -> str:
@@ -67,6 +79,11 @@ def told_or_corrected(result: Any, until: datetime | None = None) -> tuple[datet
 
 def _tells(text: str, test: QCTest) -> bool:
     return tells_of_growth(text, of_cells=not test.of_germs, colonies=test.counts_colonies)
+
+
+def _calls(text: str, test: QCTest) -> bool:
+    """Whether a text tells of growth, or stands beside a test for germs and may be the call of the laboratory."""
+    return _tells(text, test) or (test.of_germs and not understood(text))
 
 
 def corrected_findings(result: Any) -> list[Amendment]:
@@ -115,8 +132,9 @@ def untold(result: Any) -> bool:
 
 def _untells(one: Amendment, test: QCTest) -> bool:
     """Whether a correction took away words that told of growth."""
-    before = [str(one.changes[name][0]) for name in TEXTS if name in one.changes and one.changes[name][0]]
-    return any(_tells(text, test) for text in before)
+    before = [(name, str(one.changes[name][0])) for name in TEXTS if name in one.changes and one.changes[name][0]]
+    free = test.nothing_found is not None  # its finding is read by `names_something`
+    return any(_tells(said, test) if free and name == "finding" else _calls(said, test) for name, said in before)
 
 
 def contradicts(result: Any, test: QCTest) -> list[str]:

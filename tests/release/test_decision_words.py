@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic.record_display import reasons
-from clinic.release.decision_words import saved
+from clinic.release.decision_words import growth_in_words, saved, tells_of_danger
 from clinic.release.models import Release
 from clinic.steps import Blocked
 from tests.bedside import released_product
@@ -53,3 +53,23 @@ def test_one_button_opens_what_several_reasons_lead_to(app):
     ]  # fmt: skip
     with app.test_request_context():
         assert [bool(one["fix"]) for one in reasons(three)] == [True, False, True]
+
+
+@pytest.mark.parametrize(("reason", "refused"), [
+    ("Bottle went off at 18 h, probably skin flora", True), ("BacT/ALERT rang at 36 h", True),
+    ("Two bottles turned yellow", True), ("Microbiology phoned: something in bottle 2", True), ("TTD 18 h", True),
+    ("Endotoxin 12 EU/mL above the limit", True), ("Sister bag had contamination in 2025, excluded here", False),
+    ("Bottles: no growth so far, final on 3 Dec 2026", False), ("BacT/ALERT pending, Gram stain clean", False),
+    ("14-day culture pending; Gram stain without organisms", False), ("Endotoxin within its limit", False),
+    ("Bottle went off at 18 h, final report pending", True), (None, False),
+])  # fmt: skip
+def test_a_reason_that_speaks_of_a_bottle_says_that_it_is_clean_or_awaited(reason, refused):
+    assert bool(growth_in_words({"reason": reason})) is refused
+
+
+@pytest.mark.parametrize(("comment", "asked"), [
+    ("Freezer was off for the weekend", True), ("Recount: 20 % alive", True), ("use the other bag", True),
+    ("Please bring the infection control form", False), ("Spare destroyed", False),
+])  # fmt: skip
+def test_a_comment_on_a_danger_is_asked_about(comment, asked):
+    assert tells_of_danger(comment) is asked

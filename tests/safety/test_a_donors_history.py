@@ -67,6 +67,12 @@ def test_a_determination_of_before_holds_the_cells(ward, cord, monkeypatch, sign
         "tuberculosis in 2020", "no HIV but hepatitis C", "HIV infection cannot be excluded",
         "HIV positive, HCV negative",
         "reactive for HBsAg", "mother had fever and E. coli in blood culture", "Not vaccinated; hepatitis B",
+        "CMV and HIV positive", "Denies risk, though tested positive for HIV in May",
+        "No HIV known, HCV found last month", "Measles in childhood and untreated syphilis",
+        "Chlamydia, treated last week", "Injects drugs; shared needles until last year", "dura graft 1985",
+        "EBV and hepatitis B positive", "Sister had HIV and so has she", "rubella immune and HCV RNA detected",
+        "No allergies, hepatitis B", "HIV and CMV positive", "sex for money in 2024", "HIV positive, malaria excluded",
+        "in prison last year", "corneal graft", "pituitary growth hormone as a child", "No HIV, tested HCV positive",
     ],
 )  # fmt: skip
 def test_an_infection_is_named(history):
@@ -83,7 +89,13 @@ def test_an_infection_is_named(history):
         "HIV, HBV, HCV: negative", "negative for HIV and hepatitis", "never had malaria or syphilis",
         "HIV not detected",
         "No infection, no travel, no transfusion", "CJD in the family", "brother had hepatitis A",
-        "O positive, healthy",
+        "O positive, healthy", "HCV antibody false positive, NAT negative, excluded", "no HIV, HCV or syphilis",
+        "CMV (IgG) positive, EBV IgG: positive", "Measles in childhood and no syphilis",
+        "No HIV, HCV or syphilis found",
+        "Denies injecting drugs, prison, sex for money", "Chlamydia, treated 2015",
+        "All markers negative: HIV, HBV, HCV",
+        "No risk found at the interview.", "pneumonia (2015, recovered)", "HIV (negative)", "Drug use: no",
+        "Never had a dura graft or growth hormone",
     ],
 )  # fmt: skip
 def test_what_is_denied_over_or_harmless_is_none(history):

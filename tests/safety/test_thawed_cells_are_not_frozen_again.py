@@ -45,13 +45,21 @@ def test_a_thawed_bag_is_not_put_back_into_the_cold(ward, kind, typed):
     assert ward.given(bag) is not None, "\n".join(ward.refused)
 
 
-@pytest.mark.parametrize("typed", [{"place": "Fridge", "temperature": "4"}, {"place": "Bench 1"}])
+@pytest.mark.parametrize("typed", [{"place": "Fridge", "temperature": "4"}, {"place": "Bench 1", "temperature": "21"}])
 def test_a_thawed_bag_may_be_kept_cool(ward, typed):
     mine, bag = frozen_bag(ward)
     thawed(ward, bag, 10)
     assert ward.move("technologist", bag, "stored", **typed).status_code == 303, ward.refused
     ward.give(mine, bag)
     assert ward.given(bag) is not None, "\n".join(ward.refused)
+
+
+@pytest.mark.parametrize("place", ["Box 4, shelf 1", "-80", "MVE 1500 canister 4"])
+def test_a_storage_after_a_thaw_says_how_cold_it_is(ward, place):
+    _mine, bag = frozen_bag(ward)
+    thawed(ward, bag, 10)
+    assert ward.move("technologist", bag, "stored", place=place, temperature="").status_code == 422
+    ward.said_no("rule 54", "thawed at")
 
 
 def test_a_bag_that_lay_in_a_tank_after_its_thaw_is_on_hold(ward):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from clinic import clock
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.germ_words import tells_of_growth
-from tests.factories import PASSWORD
+from clinic.release.laboratory_words import understood
+from tests.factories import PASSWORD, day_boxes
 from tests.safety.test_a_no_to_one_bag import bags
 
 __all__ = ["bags"]
@@ -87,6 +91,73 @@ def test_whatever_is_added_to_a_test_for_germs_waits_for_a_second_person(ward, b
     ward.not_given(bag, "second signature", "no longer valid")
 
 
+@pytest.mark.parametrize(("test", "box"), [("sterility", "note"), ("endotoxin", "method"), ("mycoplasma", "sample")])
+def test_what_nobody_understands_is_not_freed_by_a_second_signature_alone(ward, bags, test, box):
+    bag, sister, mine = bags
+    told = ward.results(sister, test)[0]
+    assert ward.amend("technologist", told, **{box: "Bottle B lit up on day 4"}).status_code == 303, ward.refused
+    ward.sign("technologist", told)
+    ward.sign("technologist2", told)
+    assert ward.tag(bag) != "Released"
+    ward.give(mine, bag)
+    ward.not_given(bag, "release is no longer valid")
+    answer = ward.decide(bag, "conforms", "quality2", reason="Bottle B was read anew: it had stood in the light")
+    ward.fill("quality2", answer.location, password=PASSWORD)
+    ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.parametrize(
+    ("test", "read", "words"),
+    [
+        ("sterility", "no_growth", "Bottle B lit up on day 4"), ("sterility", "no_growth", "TTD 16 h, score 2.3"),
+        ("endotoxin", "0.2", "out of specification, LAL repeat pending"),
+    ],
+)  # fmt: skip
+def test_a_method_that_nobody_understands_is_asked_about_at_once(ward, bags, test, read, words):
+    bag, _sister, _mine = bags
+    kind = "value" if test == "endotoxin" else "outcome"
+    typed = {f"{test}_{kind}": read, f"{test}_method": words}
+    typed |= day_boxes("sampled_at", clock.day(clock.now(), "Europe/Berlin") - timedelta(days=30))
+    typed |= {"sampled_at-t": "10:00"}
+    url = f"/products/{bag.id}/results?test={test}"
+    assert ward.fill("technologist", url, **typed).status_code == 422
+    ward.said_no(f"not understood: “{words}”")
+    assert ward.fill("technologist", url, **typed, **{f"{test}_why": "as they wrote"}).status_code == 303, ward.refused
+    assert ward.tag(bag) == "In quarantine"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        None, "BacT/ALERT, both bottles", "BACTEC FX, 14 days", "Direct inoculation, USP <71>", "Ph. Eur. 2.6.27",
+        "LAL, kinetic chromogenic", "Gel clot, sensitivity 0.03 EU/mL", "Recombinant factor C",
+        "Endosafe PTS, lot A1234",
+        "Automated culture, 14 days", "PCR", "Microscopy", "final product, 10 mL, aerobic and anaerobic", "S 7",
+        "Supernatant of the last wash, 2 x 5 ml", "No growth so far after 7 days",
+        "no growth in either bottle on day 14",
+        "negative, read by M. Weber on 12 Nov 2026", "Repeat not needed", "membrane filtration at 22 °C and 32 °C",
+        "No growth, final read pending", "Gram stain: no organisms seen", "turbidimetric, dilution 1:100",
+        "2026-SN-0042",
+    ],
+)  # fmt: skip
+def test_words_of_a_method_are_understood(words):
+    assert understood(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Bottle B lit up on day 4", "TTD 16 h, score 2.3", "out of specification", "LAL repeat pending", "16 h",
+        "day 4", "Bottle 2: see letter", "they phoned", "Bottle rang", "two of four", "not negative",
+        "no longer sterile",
+        "12 EU/mL", "bottle 2 ?", "see Mr Weber", "not clear", "Ct 31", "not within limits",
+    ],
+)  # fmt: skip
+def test_all_other_words_are_not(words):
+    assert not understood(words)
+
+
 def test_a_plain_note_that_a_second_person_confirms_frees_the_family(ward, bags):
     bag, sister, mine = bags
     told = ward.results(sister, "sterility")[0]
@@ -108,6 +179,9 @@ def test_a_plain_note_that_a_second_person_confirms_frees_the_family(ward, bags)
         ("multiplicity of infection 5", False, True), ("culture bottle positive", True, True),
         ("budding forms", True, True), ("Bottle 2 ++", True, True), ("result withdrawn", True, True),
         ("Gram positive cocci", True, True), ("hyphae", True, True), ("0 CFU", False, False), ("<1 CFU", False, False),
+        ("moving dots between the cells, medium yellow overnight, mycoplasma suspected", True, True),
+        ("black dots multiply", True, True), ("foul smell", True, True), ("medium turned yellow", True, True),
+        ("pH dropped to 6.6", True, True), ("no smell, no moving dots", False, False), ("pH 7.2", False, False),
         ("12 cfu/plate", True, True), ("46,XY[20]", False, False), ("47,XY,+8[3]/46,XY[17]", False, False),
         ("BacT/ALERT", False, False), ("no Ct", False, False), ("CD73 93+ of 100", False, False),
     ],
