@@ -18,6 +18,7 @@ from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.administration.running_gate import begun, faults
+from clinic.administration.stopped_starts import decide_on_them, ends
 from clinic.administration.vital_signs import VitalSigns
 from clinic.processing.step import donors_usable
 from clinic.products.limits import COLD_UNKNOWN, cold_unknown
@@ -128,6 +129,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         return waiting + [replace(one, **more, danger=one.danger or _urgent(due, at)) for one in first]
     if before := _first_of_the_laboratory(product, course.title, which, due):
         return [*waiting, before]
+    waiting += decide_on_them(records, at)
     to = ("administration.bedside", {"treatment_id": course.id})
     waiting.append(
         Action(
@@ -253,6 +255,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     for check in records.of(BedsideCheck):
         if check.performed_at is not None:
             yield check.performed_at + CHECK_HOLDS
+    yield from ends(records)
     for given in given_in(records):
         yield from monitored(given)
     if counted := [given for given in given_in(records) if given.counts]:

@@ -109,6 +109,29 @@ def test_what_is_measured_again_at_once_has_to_be_usual(ward, own):
         assert measured(ward, own, spo2="85").clear
 
 
+def test_who_decides_sees_what_stopped_the_start(ward, own):
+    _bag, mine = own
+    form = f"/treatments/{mine.id}/eligibility/new"
+    assert not measured(ward, own, spo2="84", pulse="165").clear
+    with ward.later(minutes=5):
+        today = ward.browser("physician").get("/").text
+        assert "No cells were begun: oxygen saturation 84 %, pulse 165 /min, measured" in today
+        page = ward.browser("physician").get(form).text
+        assert "Oxygen saturation 84 %, measured" in page
+        assert "“Eligible” lets them be begun with it" in page
+        assert "Pulse 165" in page
+        ward.sign("physician", decide(ward, mine))
+        assert "No cells were begun" not in ward.browser("physician").get("/").text
+        assert "Oxygen saturation 84 %" not in ward.browser("physician").get(form).text
+
+
+def test_a_slip_that_was_measured_again_is_nothing_to_decide_on(ward, own):
+    assert not measured(ward, own, spo2="84").clear
+    with ward.later(minutes=5):
+        assert measured(ward, own, spo2="97").clear
+        assert "No cells were begun" not in ward.browser("physician").get("/").text
+
+
 def test_a_decision_covers_what_is_better_than_what_it_saw(ward, own):
     _bag, mine = own
     assert not measured(ward, own, spo2="84").clear
