@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clinic.patients.cautions import is_everyday
-from tests.safety.reacting import decide
-from tests.safety.test_whoever_writes_an_alert_says import AGAIN, amended, closed
+from clinic.patients.models import Alert
+from tests.safety.reacting import decide, newest
+from tests.safety.test_whoever_writes_an_alert_says import amended, closed
 from tests.safety.test_written_since_the_decision import own, stopped
 
 __all__ = ["own"]
@@ -56,7 +57,7 @@ def test_what_somebody_else_calls_a_caution_holds_until_a_physician_has_read_it(
     page = ward.browser(who).get(f"/patients/{mine.patient_id}/alerts").text
     assert "Cells wait for a physician" in page
     assert "Check at the bedside" not in ward.browser("nurse").get("/").text
-    assert AGAIN in ward.browser("physician").get("/").text
+    assert "Read the alert" in ward.browser("physician").get("/").text
     ward.give(mine, bag)
     ward.not_given(bag, "A physician decides on eligibility again")
     with ward.later(minutes=5):
@@ -86,6 +87,25 @@ def test_a_physician_who_amends_it_has_read_it_and_nobody_writes_under_that(ward
     amended(ward, "physician2", text="Second thoughts on the phone: talked to her, she agrees", may_go_on="yes")
     assert ward.check(mine, bag).clear
     amended(ward, "nurse2", text="Second thoughts on the phone: talked to her, no longer agreed upon", may_go_on="yes")
+    assert not ward.check(mine, bag).clear
+
+
+def test_a_physician_reads_it_and_cells_go_on_until_somebody_changes_its_words(ward, own):
+    bag, mine = own
+    caution(ward, mine, "Second thoughts on the phone", "nurse2")
+    page = ward.browser("physician").get(f"/patients/{mine.patient_id}/alerts").text
+    alert = newest(ward, Alert)
+    url = f"/alerts/{alert.id}/reading"
+    assert url in page
+    assert url not in ward.browser("nurse").get(f"/patients/{mine.patient_id}/alerts").text
+    assert ward.browser("nurse").get(url).status_code == 403
+    assert ward.fill("physician", url).status_code == 303, ward.refused
+    check = ward.check(mine, bag)
+    assert check.clear, check.reasons
+    assert [line["left"] for line in check.warnings] == ["Second thoughts on the phone"]
+    assert "read it: cells may go on" in ward.browser("nurse").get(f"/patients/{mine.patient_id}/alerts").text
+    assert ward.fill("physician", url).status_code == 422
+    amended(ward, "nurse2", text="Second thoughts: she withdraws", may_go_on="yes")
     assert not ward.check(mine, bag).clear
 
 
