@@ -25,6 +25,10 @@ EVERYDAY = (
     "ANAPHYLAXIS to human albumin 2019", "Latex allergy", "swelling after Zorbulin", "HSA: swelling of the lips",
     "bronchospasm on Albutein in 2019", "Human albumin!!", "allergic to aspirin",
     "Hepatitis B vaccinated", "Wife is pregnant", "HARD OF HEARING!", "Deaf / uses a wheelchair",
+    "Interpreter for Turkish needed", "Fear of needles - let her lie down", "Pacemaker", "Port catheter right", "ICD",
+    "Hip replacement left 2018", "Coronary stent 2020", "Similar name: MOULIN, Theo. Read the record number aloud",
+    "Nearly the same name and birth date as another patient: read the record number aloud.", "Stutters",
+    "Prefers to be called Theo", "Twin brother is also a patient here",
 )  # fmt: skip
 MORE = (
     "Urine test this morning: two pink lines", "Husband phones: she has had second thoughts, please don't",
@@ -34,6 +38,8 @@ MORE = (
     "Rash, changed opinion", "Pneumonia", "Fever 2026 again", "Hard of hearing ↑", "Ne donnez rien", "いいえ",
     "Speaks nonsense", "Afraid of the cells", "Collapsed today", "No wheelchair, no cells", "Label differs", "",
     "Swelling of the tongue now", "Interpreter says she does not agree", "Daughter says no", "12 weeks along",
+    "Pacemaker failed", "Port infected", "Stent today", "Let her go", "Called off", "Is called Off the study",
+    "Similar name: bag, leaks", "Similar name: MOULIN, Theo got the bag", "Called Theo, wrong bag",
 )  # fmt: skip
 
 
