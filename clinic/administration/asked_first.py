@@ -9,7 +9,7 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
-from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity, other_records
+from clinic.administration.person_checks import KNOW_THE_PATIENT, as_read, doubted_identity, other_records
 from clinic.eligibility.models import alerts_since, said_since
 from clinic.patients.alert_changes import waits_to_be_read
 from clinic.patients.identity import corrected_words
@@ -74,6 +74,20 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
         to = ("patients.new_weight", here)
         found.append(Action(title="Weigh the patient", why=f"{name} is released. {said}", who=CARERS, to=to))
     return found
+
+
+def read_while_it_runs(records: CourseRecords, at: datetime, start: datetime | None) -> list[Action]:
+    """Ask a physician to read the cautions over which cells run (rule 23)."""
+    found = [told.text for told in alerts_since(records, at) if told.unread and as_read(told) is not told]
+    why = "Cells are running, and they go on. An alert was written that no physician has read:"
+    to = ("patients.alerts", {"patient_id": records.patient.id})
+    return [
+        Action(
+            title="Read the alert", why=f"{why} {text}", who=(Role.PHYSICIAN,), to=to, due_at=start,
+            due_words="started", danger=True,
+        )
+        for text in found
+    ]  # fmt: skip
 
 
 def _only_to_be_read(records: CourseRecords, told: Told, at: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration.amounts import doses
-from clinic.administration.asked_first import asked_again, asked_first
+from clinic.administration.asked_first import asked_again, asked_first, read_while_it_runs
 from clinic.administration.dose_change import SECONDS, DoseChange, whole_dose
 from clinic.administration.dose_checks import doubted_weight, unconfirmed_weight
 from clinic.administration.dose_plan import next_dose, turns
@@ -97,7 +97,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             continue
         waiting += [] if came_in else due_vital_signs(given, at)
         if given.ended_at is None and not came_in:
-            waiting += _stop(records, given, at)
+            waiting += _stop(records, given, at) + read_while_it_runs(records, at, given.performed_at)
             why, to = (
                 f"{given.headline()}: started, end not recorded.",
                 ("administration.finish", {"administration_id": given.id}),

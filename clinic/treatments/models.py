@@ -64,7 +64,7 @@ _SIDED = {
 """How a diagnosis names a side."""
 _APART = re.compile(r"[;,\n]|\.\s")
 _EARLIER = re.compile(
-    r"\b(?:previous\w*|prior|earlier|former|status post|s/p|z\.? ?n\.?|(?:tep|htep|ktep|tka|tha|thr|tkr|arthroscop\w*"
+    r"\b(?:previous\w*|prior|earlier|former|status post|s/p|z\.? ?n\.?|(?:tep|htep|ktep|tka|thr|tkr|arthroscop\w*"
     r"|arthroplast\w*|replace\w*|replaced|prosthes\w*|amputat\w*|osteotom\w*|meniscectom\w*|operat\w*|(?:19|20)\d\d))"
     r"\b",
     re.IGNORECASE,

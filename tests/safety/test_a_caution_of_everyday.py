@@ -148,5 +148,12 @@ def test_cells_that_run_are_stopped_by_it(ward, own):
     ward.give(mine, bag)
     caution(ward, mine, "Afraid of needles")
     assert not stopped(ward)
+    caution(ward, mine, "Walks the corridor with her drip stand")
+    assert not stopped(ward)
+    today = ward.browser("physician").get("/").text
+    assert "Cells are running, and they go on" in today
+    assert "Walks the corridor" in today
+    caution(ward, mine, "Patient said stop")
+    assert "Patient said stop" in stopped(ward)
     caution(ward, mine, "Bag smells of acetone")
     assert "Bag smells of acetone" in stopped(ward)
