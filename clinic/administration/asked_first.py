@@ -9,8 +9,9 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
-from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity, other_records
+from clinic.administration.person_checks import KNOW_THE_PATIENT, as_read, doubted_identity, other_records
 from clinic.eligibility.models import alerts_since, said_since
+from clinic.patients.alert_changes import waits_to_be_read
 from clinic.patients.identity import corrected_words
 from clinic.patients.merging import CONFIRMS
 from clinic.patients.models import Alert, Weight, weight_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from clinic.administration.person_checks import OtherRecord
     from clinic.course_records import CourseRecords
+    from clinic.patients.alert_changes import Told
     from clinic.products.models import Product
 
 CARERS = (Role.NURSE, Role.PHYSICIAN)
@@ -49,8 +51,10 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
     for told in alerts_since(records, at):
         if told.stops(records.course.condition, clock.day(at, records.zone)):
             to = ("eligibility.new", {"treatment_id": records.course.id})
-            why = f"{name} is released. {said_since(told.text)}"
-            title = "Decide on the eligibility again"
+            why, title = f"{name} is released. {said_since(told.text)}", "Decide on the eligibility again"
+            if _only_to_be_read(records, told, at):
+                to, title = ("patients.alerts", here), "Read the alert"
+                why += " Where it is no more than a caution, “Read: cells may go on” beside the alert is enough."
             found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
     if not_asked(records.people):
         why = f"{name} is released. The patient has not been asked about allergies yet."
@@ -70,6 +74,27 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
         to = ("patients.new_weight", here)
         found.append(Action(title="Weigh the patient", why=f"{name} is released. {said}", who=CARERS, to=to))
     return found
+
+
+def read_while_it_runs(records: CourseRecords, at: datetime, start: datetime | None) -> list[Action]:
+    """Ask a physician to read the cautions over which cells run (rule 23)."""
+    found = [told.text for told in alerts_since(records, at) if told.unread and as_read(told) is not told]
+    why = "Cells are running, and they go on. An alert was written that no physician has read:"
+    to = ("patients.alerts", {"patient_id": records.patient.id})
+    return [
+        Action(
+            title="Read the alert", why=f"{why} {text}", who=(Role.PHYSICIAN,), to=to, due_at=start,
+            due_words="started", danger=True,
+        )
+        for text in found
+    ]  # fmt: skip
+
+
+def _only_to_be_read(records: CourseRecords, told: Told, at: datetime) -> bool:
+    """Whether an alert of this record stops cells only until a physician has read it."""
+    day = clock.day(at, records.zone)
+    own = {one.text.strip() for one in records.patient.alerts if waits_to_be_read(one, day)}
+    return told.text in own and not told._replace(by_physician=True).stops(records.course.condition, day)
 
 
 def _decided_first(other: OtherRecord, name: str) -> Action:

@@ -17,7 +17,7 @@ from clinic.administration.person_checks import CARERS, one_record, same_identit
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.thaw_checks import thaw, thawed
 from clinic.administration.verdict import Bedside, Line, Verdict, donor_of, label_of, named
-from clinic.administration.vital_signs import VITALS_HOLD, VitalSigns, not_borne
+from clinic.administration.vital_signs import BEARABLE, VITALS_HOLD, VitalSigns, not_borne
 from clinic.fields import fields_of
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
@@ -335,9 +335,11 @@ def vital_signs(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         fact = fields_of(VitalSigns)[name]
         said, why = fact.figure(getattr(vitals, name)), vitals.confirmed.get(name, "")
         if name in unbearable:
+            before = "" if vitals.outside({name: BEARABLE[name]}) else ", and was out of the limits just before"
             because = (
-                f"{fact.label} is {said}: no cells are begun with it until a physician decides. A physician sees the "
-                "patient and decides on eligibility again. Then measure again, and scan wristband and bag again."
+                f"{fact.label} is {said}{before}: no cells are begun with it until a physician decides. A physician "
+                "sees the patient and decides on eligibility again. Then measure again, and scan wristband and bag "
+                "again."
             )
             fix: dict[str, Any] = {"fix": ("eligibility.new", {"treatment_id": bedside.course.id})}
             who, label = (Role.PHYSICIAN,), "Decide on eligibility"

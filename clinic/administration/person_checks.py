@@ -31,6 +31,7 @@ from clinic.patients.models import had_died
 from clinic.patients.whole_person import not_asked
 from clinic.products.graph import donors
 from clinic.products.models import Product
+from clinic.products.reasons import speaks_of_the_cells
 from clinic.records import Origin
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from clinic.administration.models import PastReaction
     from clinic.administration.verdict import Bedside, Verdict
     from clinic.course_records import CourseRecords
+    from clinic.patients.alert_changes import Told
     from clinic.patients.merging import PatientMerge
     from clinic.patients.models import Patient
     from clinic.records import Amendment
@@ -159,7 +161,8 @@ def told_since(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask about every alert since the decision, and every infection; what stops waits for a physician (1, 15, 23)."""
     fresh, infected = alerts_since(bedside.records, at), infections(bedside.records, at)
     day = clock.day(at, bedside.records.zone)
-    against = [told.text for told in fresh if told.stops(bedside.course.condition, day)]
+    said = [as_read(told) for told in fresh] if bedside.runs is not None else fresh
+    against = [told.text for told in said if told.stops(bedside.course.condition, day)]
     for text in (told.text for told in fresh):
         if text in against:
             fix = ("eligibility.new", {"treatment_id": bedside.course.id})
@@ -171,6 +174,14 @@ def told_since(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     for text in infected:
         if text not in against:
             verdict.warn(INFECTION, 23, text)
+
+
+def as_read(told: Told) -> Told:
+    """Return a caution that no physician has read as if one had: cells that run go on, and a physician is asked.
+
+    One that speaks of the cells, or that words of danger stop, stops them as before.
+    """
+    return told._replace(by_physician=True) if told.unread and not speaks_of_the_cells(told.text) else told
 
 
 def stopped_elsewhere(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration.amounts import doses
-from clinic.administration.asked_first import asked_again, asked_first
+from clinic.administration.asked_first import asked_again, asked_first, read_while_it_runs
 from clinic.administration.dose_change import SECONDS, DoseChange, whole_dose
 from clinic.administration.dose_checks import doubted_weight, unconfirmed_weight
 from clinic.administration.dose_plan import next_dose, turns
@@ -18,6 +18,7 @@ from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.administration.running_gate import begun, faults
+from clinic.administration.stopped_starts import decide_on_them, ends
 from clinic.administration.vital_signs import VitalSigns
 from clinic.processing.step import donors_usable
 from clinic.products.limits import COLD_UNKNOWN, cold_unknown
@@ -96,7 +97,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             continue
         waiting += [] if came_in else due_vital_signs(given, at)
         if given.ended_at is None and not came_in:
-            waiting += _stop(records, given, at)
+            waiting += _stop(records, given, at) + read_while_it_runs(records, at, given.performed_at)
             why, to = (
                 f"{given.headline()}: started, end not recorded.",
                 ("administration.finish", {"administration_id": given.id}),
@@ -128,6 +129,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         return waiting + [replace(one, **more, danger=one.danger or _urgent(due, at)) for one in first]
     if before := _first_of_the_laboratory(product, course.title, which, due):
         return [*waiting, before]
+    waiting += decide_on_them(records, at)
     to = ("administration.bedside", {"treatment_id": course.id})
     waiting.append(
         Action(
@@ -253,6 +255,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     for check in records.of(BedsideCheck):
         if check.performed_at is not None:
             yield check.performed_at + CHECK_HOLDS
+    yield from ends(records)
     for given in given_in(records):
         yield from monitored(given)
     if counted := [given for given in given_in(records) if given.counts]:

@@ -48,7 +48,8 @@ USUAL = {
 BEARABLE = {
     "spo2": Usual(Range(85), Range(85)),
     "temperature": Usual(Range(34, "39.5", below=True), Range(34, "39.5", below=True)),
-    "systolic": Usual(Range(70), Range(45)),
+    "systolic": Usual(Range(70, 220), Range(45, 180)),
+    "diastolic": Usual(Range(None, 130), Range(None, 120)),
     "pulse": Usual(Range(40, 160), Range(50, 220)),
     "breathing": Usual(Range(8, 40), Range(10, 80)),
 }
@@ -56,6 +57,8 @@ BEARABLE = {
 
 They are set wide: short of them a person judges. Those of children under 12 years hold for every age of theirs.
 """
+REFUSED_FOR = timedelta(minutes=15)
+"""For how long a value that stopped the start is remembered: one that is measured then has to be usual."""
 KNOWN_FOR = timedelta(days=1)
 """For how long a physician's decision covers a value that was measured before it [site default]."""
 
@@ -153,8 +156,28 @@ class VitalSigns(Record):
 def not_borne(records: CourseRecords, signs: VitalSigns) -> list[str]:
     """Return the names of the vital signs with which no cells begin: no physician has decided on them (rule 57).
 
-    A signed decision on eligibility covers for a day what was measured before it, and nothing that is worse.
+    A signed decision on eligibility covers for a day what was measured before it, and nothing that is worse. What is
+    unusual and was not to be borne just before is measured again too soon.
     """
+    found, decided, unusual = _unborne(records, signs), _decided_on(records, signs), signs.unusual
+    again = [name for one in _just_before(records, signs) if one not in decided for name in _unborne(records, one)]
+    return [name for name in unusual if name in found or name in again]
+
+
+def _just_before(records: CourseRecords, signs: VitalSigns) -> list[VitalSigns]:
+    """Return the earlier sets of a bedside check that are still remembered."""
+    taken = signs.performed_at
+    return [
+        one
+        for one in records.of(VitalSigns)
+        if one is not signs and one.check_id is not None and one.performed_at is not None and taken is not None
+        if taken - REFUSED_FOR <= one.performed_at <= taken
+        if (one.performed_at, one.recorded_at) <= (taken, signs.recorded_at)
+    ]
+
+
+def _unborne(records: CourseRecords, signs: VitalSigns) -> list[str]:
+    """Return the vital signs outside of what can be borne that no decision covers."""
     found = signs.outside(BEARABLE)
     return [name for name in found if not any(_as_bad(one, signs, name) for one in _decided_on(records, signs))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
@@ -25,7 +25,7 @@ from clinic.records import Record
 from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from clinic.course_records import CourseRecords
     from clinic.signatures import Amendment
@@ -50,6 +50,8 @@ class Eligibility(Record):
     QUALIFIED = (("performed_by_id", 0),)
     QUALIFIED_IF = ("eligible", frozenset({True}))
     PERSON = "treatment.patient"
+    stopped_starts: ClassVar[list[Callable[[CourseRecords, datetime], list[tuple[str, str]]]]] = []
+    """Callbacks of later rooms: the vital signs that stopped a start, and when they were measured."""
 
     treatment_id: Mapped[str] = reference("treatment")
     active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")

@@ -91,7 +91,7 @@ def new(treatment_id: str) -> Answer:
         save_label="Save the decision",
         back_url=_course_url(course),
         patient=patient_banner(course),
-        before=_known(course),
+        before=_known(course) + _stopped(records),
         after="Your signature comes next. A patient with an exclusion cannot be eligible (rule 23).",
     )
 
@@ -139,6 +139,13 @@ def _known(course: Treatment) -> list[tuple[bool | str | None, str, str]]:
             course.comorbidities or "not recorded",
         ),
     ]
+
+
+def _stopped(records: CourseRecords) -> list[tuple[bool | str | None, str, str]]:
+    """Return the vital signs that stopped the start of cells, which an “eligible” lets be begun with them (rule 57)."""
+    found = [one for stopped in Eligibility.stopped_starts for one in stopped(records, clock.now())]
+    note = "Cells were not begun with this. “Eligible” lets them be begun with it: see the patient first."
+    return [("warn", f"{said}, measured {when}", note) for said, when in found]
 
 
 @bp.get("/eligibilities/<eligibility_id>")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic import clock
 from clinic.access import Role
+from clinic.errors import RuleBroken
 from clinic.patients.allergens import reacts, warns
 from clinic.patients.cautions import is_everyday
 from clinic.patients.doubted import UNCONFIRMED, UNCONFIRMED_STOP
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from clinic.accounts.models import User
     from clinic.records import Amendment
 
 MAY_CELLS_GO_ON = "May cells be collected or given before a physician has read this?"
@@ -166,10 +168,33 @@ def _left_unread(alert: Any, day: date, known: set[int]) -> Iterator[Told]:
             yield told._replace(text=f"{told.text} ({UNCONFIRMED_STOP})", answer="unknown")
 
 
+def waits_to_be_read(alert: Any, day: date) -> bool:
+    """Whether an alert says that it is a caution, and cells wait only until a physician has read it."""
+    return any(one.unread and one.text == alert.text for one in said_on(alert, day))
+
+
+def say_read(alert: Any, *, by: User, at: datetime, today: date) -> Amendment:
+    """Keep that a physician read an alert as it stands and lets cells go on over it; refuse where none waits."""
+    if not waits_to_be_read(alert, today):
+        raise RuleBroken("No cells wait for this alert to be read.", rule=23)
+    said = f"{by.printed_name} read it: cells may go on"
+    known = alert.confirmed | {_reading(len(alert.amendments) + 1): said}
+    return alert.amend({"confirmed": known}, by=by, at=at, reason="Read: cells may go on")
+
+
+def _reading(number: int) -> str:
+    return f"reading {number}"
+
+
+def _is_reading(one: Amendment) -> bool:
+    return _reading(one.number) in (one.changes.get("confirmed") or [None, {}])[1]
+
+
 def _of_physician(alert: Any, until: Amendment | None) -> bool:
     """Whether a physician wrote what an alert said before a correction, or confirmed it; None: what it says now."""
     for one in reversed(alert.amendments):
-        if (until is None or one.number < until.number) and {"text", "may_go_on"} & one.changes.keys():
+        told = {"text", "may_go_on"} & one.changes.keys() or _is_reading(one)
+        if (until is None or one.number < until.number) and told:
             read = one.confirmed_by is not None and one.confirmed_by.role is Role.PHYSICIAN
             return read or _by_physician(one)
     return alert.recorded_by.role is Role.PHYSICIAN

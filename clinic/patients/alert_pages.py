@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 
 from clinic import clock, wording
+from clinic.access import Role
 from clinic.pages import get_or_404, me, zone
-from clinic.patients.alert_changes import confirming, said_on, waits_for, weakened
+from clinic.patients.alert_changes import confirming, said_on, waits_for, waits_to_be_read, weakened
 from clinic.patients.models import Alert
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ def cells_wait(alert: Alert) -> str:
     """Return what the list of alerts says of the answer of who wrote one: whether cells wait for a physician."""
     waits = any(one.unread for one in said_on(alert, clock.today(zone())))
     return MAY_CELLS_WAIT["no" if waits else alert.may_go_on or ""]
+
+
+def to_read(alert: Alert) -> str:
+    """Return where this person says as a physician that cells go on over an alert; empty where none wait for that."""
+    waits = me().role is Role.PHYSICIAN and waits_to_be_read(alert, clock.today(zone()))
+    return url_for("patients.read_alert", alert_id=alert.id) if waits else ""
 
 
 def unconfirmed(alert: Alert) -> list[tuple[str, str | None]]:

@@ -13,8 +13,8 @@ from clinic.patients.names import searchable
 ADDITIVES = {
     # the makers of these freezing media name DMSO as their cryoprotectant
     "DMSO": (
-        "dmso", "dimethyl", "dimetil", "sulfoxid", "sulphoxid", "me2so", "cryoprotect", "rimso", "cryostor", "cs2",
-        "cs5", "cs10", "synth a freeze",
+        "dmso", "dimethyl", "dimetil", "sulfoxid", "sulphoxid", "me2so", "cryoprotect", "cryo protect", "rimso",
+        "cryostor", "cs2", "cs5", "cs10", "synth a freeze",
         "profreeze", "bambanker", "cellbanker", "stem cellbanker", "nutrifreez", "mfresr", "cryomaxx", "freezis",
         "cryopan", "procryo", "cryosure",
     ),

@@ -32,6 +32,10 @@ _THING = (
     r"|pillow"
     r"|extra (?:blanket|pillow|time)|more time|large print|guide dog)"
 )
+_IMPLANT = (
+    r"(?:(?:cardiac )?pacemaker|port(?: catheter)?|port a cath|icd|(?:implanted )?defibrillator|(?:coronary )?stents?"
+    r"|(?:hip|knee|shoulder)(?: joint)? (?:replacement|prosthesis|endoprosthesis)|cochlear implant|insulin pump)"
+)
 _PHRASES = (
     r"(?:(?:at )?(?:high |low |moderate |increased )?)(?:fall risk|falls risk|risk (?:of|for) (?:falls?|falling))",
     r"(?:left|right|both) (?:ears?|eyes?)|falls easily|prone to falls|unsteady on stairs|walks slowly|slow walker"
@@ -41,14 +45,20 @@ _PHRASES = (
     (rf"(?:wears|uses|needs|has|with|brings|own|likes)? ?(?:a |an |her |his |two )?{_THING}{_SIDE}(?: (?:needed"
     rf"|please|user|at night))?"),
     r"(?:reads lips|lip reads?|lip reader|(?:please )?speak (?:slowly|loudly|up|clearly)(?: please)?|talk slowly)",
-    (rf"(?:needs |uses |with |book )?(?:an? )?(?:{_LANGUAGE} )?(?:interpreter|translator)(?: (?:is )?(?:needed"
-    rf"|required|booked|please))?(?: (?:for )?{_LANGUAGE})?"),
+    (rf"(?:needs |uses |with |book )?(?:an? )?(?:{_LANGUAGE} )?(?:interpreter|translator)(?: for {_LANGUAGE})?"
+    rf"(?: (?:is )?(?:needed|required|booked|please))?(?: (?:for )?{_LANGUAGE})?"),
     (rf"(?:speaks|understands|reads) (?:only |a little |little |some |mainly |no |good )?{_LANGUAGE}(?: only)?"
     rf"|{_LANGUAGE}(?: only| speaking)?|no {_LANGUAGE}"),
     (r"(?:afraid|scared|frightened|terrified|nervous|anxious) (?:of|about) (?:the )?(?:needles?|injections?|blood"
     r"|hospitals?|lifts?|dogs?|the dark|noise)"),
     (r"(?:fear of |fears )(?:needles?|injections?|blood|hospitals?|lifts?)|(?:needle|blood|injection) (?:fear"
     r"|phobi[ac]|phobic|shy)|claustrophobi[ac]"),
+    r"let (?:her|him|them|the patient) (?:lie down|sit|rest|drink|talk)(?: first| before)?|stutters|stammers|lisps",
+    (rf"{_IMPLANT}(?: in situ)?{_SIDE}(?: (?:since )?(?:19|20)\d\d)?|(?:left|right|both|bilateral) {_IMPLANT}"
+    r"(?: (?:since )?(?:19|20)\d\d)?"),
+    r"(?:(?:nearly |almost )?(?:the )?(?:same|similar) )?(?:name|birth date)(?: (?:as|to) (?:another|a) patient)?",
+    (r"(?:identical |twin )?(?:twin|brother|sister|twin brother|twin sister) is also (?:a )?(?:patient|treated)"
+    r"(?: here)?"),
     r"faints? (?:easily )?at (?:the )?(?:sight of )?(?:blood|needles?)",
     (r"(?:difficult|poor|bad|fragile|small|thin|rolling)(?: to find)? (?:veins?|venous access|iv access)"
     r"|veins? (?:are )?(?:difficult|hard|poor)(?: to find)?"),
@@ -90,8 +100,16 @@ _SPOILED = re.compile(r"[^\w\s;,.:!/&()’'“”\"–—-]")
 _OF = re.compile(r"\b(?:to|after|on|from|against|with|of) ([a-z]+)(?: |$)")
 
 
+_CALLED = re.compile(
+    r"^\s*(?i:similar name)\s*:\s*[A-ZÀ-Þ]{2,}\s*,\s*[A-ZÀ-Þ][a-zß-ÿ]+(?=\s*[.;]|\s*$)"
+    r"|\b(?i:prefers to be called|likes to be called) [A-ZÀ-Þ][a-zß-ÿ]{1,20}(?=\s*[.;,]|\s*$)"
+)
+"""A person's name, where a text plainly tells that it is one."""
+
+
 def is_everyday(text: str) -> bool:
     """Whether every part of an alert is a plain caution of everyday, or an allergy that is compared with each bag."""
+    text = _CALLED.sub("similar name", text)
     if _SPOILED.search(text) and not _is_allergy(text):
         return False
     parts = [part for one in _PARTS.split(text) if (part := searchable(one))]

@@ -147,6 +147,7 @@ def ask_writer(form: Any, _alert: Alert | None = None) -> None:
         form["may_go_on"].hint = ANSWERS_DO
 
 
+ReadingForm = form_for(Alert, only=())
 ClosingForm = form_for(
     Alert, only=(), extra={"reason": Field(label="Why does it no longer apply?", long=True, required=True)}
 )

@@ -24,7 +24,7 @@ from clinic.pages import (
     refuse_stale,
     zone,
 )
-from clinic.patients.alert_changes import confirming
+from clinic.patients.alert_changes import confirming, say_read
 from clinic.patients.alert_pages import (
     CLOSING,
     alert_said,
@@ -32,12 +32,13 @@ from clinic.patients.alert_pages import (
     lifting,
     now_shown,
     still_counts,
+    to_read,
     unconfirmed,
 )
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement, correction_lines
 from clinic.patients.donors import BloodTyping
-from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm, ask_writer
+from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm, ReadingForm, ask_writer
 from clinic.patients.identity import IDENTITY, identity_corrections
 from clinic.patients.lookalikes import register
 from clinic.patients.models import Alert, Patient, Weight
@@ -60,6 +61,11 @@ IDENTITY_AFTER = (
     "were printed with the old entry."
 )
 FAR = "It is far from the weight before: a second person compares it with the scale and signs it before it counts."
+READ = "Read: cells may go on"
+READ_AFTER = (
+    "Cells are collected and given over this alert as it stands now; the bedside shows it as a warning. Who changes "
+    "its words makes cells wait again. If cells must not go on, leave this page, and decide on eligibility."
+)
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
 
@@ -308,6 +314,7 @@ def alerts(patient_id: str) -> str:
         people=names(),
         answers={alert.id: cells_wait(alert) for alert in patient.alerts},
         unconfirmed={alert.id: unconfirmed(alert) for alert in patient.alerts},
+        readings={alert.id: to_read(alert) for alert in patient.alerts},
         may_write=me().role in WRITERS,
     )
 
@@ -324,6 +331,20 @@ def new_alert(patient_id: str) -> Answer:
             db.session.add(alert)
             return commit_and_redirect(back_url, *now_shown(alert))
     return _form(form, patient, "Add an alert", "Add the alert", back_url, template="patients/alert.html")
+
+
+@bp.route("/alerts/<alert_id>/reading", methods=["GET", "POST"])
+@allow(frozenset({Role.PHYSICIAN}))
+def read_alert(alert_id: str) -> Answer:
+    """Say as a physician that an alert which somebody else calls a caution is one: cells go on (rule 23)."""
+    alert = get_or_404(Alert, alert_id)
+    form, back_url = form_of(ReadingForm, alert), url_for("patients.alerts", patient_id=alert.patient_id)
+    if form.validate_on_submit():
+        refuse_stale(alert)
+        with refusals_to(form):
+            say_read(alert, by=me(), at=clock.now(), today=clock.today(zone()))
+            return commit_and_redirect(back_url, "Cells go on over this alert. It stays on every page of the patient.")
+    return _form(form, alert.patient, f"Read the alert: {alert.text}", READ, back_url, after=READ_AFTER)
 
 
 @bp.route("/alerts/<alert_id>/closing", methods=["GET", "POST"])

@@ -52,14 +52,24 @@ def new_identity(facility_code: str, year: int) -> str:
 
 _SIDED = {
     "left": re.compile(
-        r"\b(?:left|lt|link(?:s|e[rsnm]?)|sinist\w+|gauche|izquierd\w+)\b|\bli\.|(?-i:\bL\b)(?!\s?\d)", re.IGNORECASE
+        r"\b(?:left|lt|link(?:s|e[rsnm]?)(?:seitig\w*)?|sinist\w+|gauche|izquierd\w+)\b|\bli\.|\bsin(?=\.|\W*$)"
+        r"|(?-i:\bLK?\b)(?!\s?\d)",
+        re.IGNORECASE,
     ),
     "right": re.compile(
-        r"\b(?:right|rt|recht(?:s|e[rsnm]?)|dext(?:er|ra|rum)\w*|droite?|derech\w+)\b|\bre\.|(?-i:\bR\b)(?!\s?\d)",
+        r"\b(?:right|rt|recht(?:s|e[rsnm]?)(?:seitig\w*)?|dext(?:er|ra|rum)\w*|droite?|derech\w+)\b|\bre\.|\bdext?\.|(?-i:\bRK?\b)(?!\s?\d)",
         re.IGNORECASE,
     ),
 }
 """How a diagnosis names a side."""
+_APART = re.compile(r"[;,\n]|\.\s")
+_EARLIER = re.compile(
+    r"\b(?:previous\w*|prior|earlier|former|status post|s/p|z\.? ?n\.?|(?:tep|htep|ktep|tka|thr|tkr|arthroscop\w*"
+    r"|arthroplast\w*|replace\w*|replaced|prosthes\w*|amputat\w*|osteotom\w*|meniscectom\w*|operat\w*|(?:19|20)\d\d))"
+    r"\b",
+    re.IGNORECASE,
+)
+"""What was done before, to the other side."""
 
 
 def sites_for(condition: str, route: str) -> tuple[str, ...]:
@@ -245,8 +255,13 @@ class Treatment(Record):
     @property
     def other_side(self) -> str:
         """The side that the diagnosis names and the order does not treat: “right”; empty where it names none."""
-        other = {"left": "right", "right": "left"}.get(self.side or "", "")
-        return other if other and _SIDED[other].search(self.diagnosis or "") else ""
+        other, said = {"left": "right", "right": "left"}.get(self.side or "", ""), self.diagnosis or ""
+        if not other or not _SIDED[other].search(said):
+            return ""
+        parts = [part for part in _APART.split(said) if _SIDED["left"].search(part) or _SIDED["right"].search(part)]
+        own = any(_SIDED[self.side or ""].search(part) and not _SIDED[other].search(part) for part in parts)
+        theirs = [part for part in parts if _SIDED[other].search(part)]
+        return "" if own and all(_EARLIER.search(part) for part in theirs) else other
 
     def _place_problems(self) -> list[str]:
         possible = sites_for(self.condition or "", self.route or "")

@@ -17,6 +17,10 @@ MILD = (
     "Hives on the forearm, 2 cm; clemastine 2 mg", "Garlic taste in the mouth", "Cough after walk", "Itching; paused",
     "Chills; blanket, paracetamol 500 mg", "Hematoma at the puncture site", "Swelling of the knee", "Urticaria",
     "Chills; paracetamol 1 g, rate lowered to 50 mL/h", "No fever, no rash. Mild headache", "Headache (2/10)",
+    "DMSO smell", "hot flush", "sore throat", "slight headache, resolved without treatment", "goosebumps",
+    "knee pain after injection, VAS 3", "mild cough, cleared", "flushed face and neck",
+    "Swelling of the knee, VAS 2/10", "Hives on the trunk", "flushing, nausea", "Throat is sore, garlic taste",
+    "Itching; itching",
 )  # fmt: skip
 NOT_MILD = (
     "Itching; BP 70/P, 170 bpm, labored breathing, grey", "Itching. Temp 40.8, systolic in the sixties",
@@ -30,6 +34,13 @@ NOT_MILD = (
     "Mild reaction, no urine since", "", "seen", "Itching, pulse 45", "Itching, BP 180/120", "T 41", "Nausea SpO2 8",
     "Itching with no air", "Rash with bubbles in the line", "Feels warm and heavy", "mild, doctor agreed, unarousable",
     "Temp 388", "Itching, spo2 100 to 70", "Fever 39.2", "mild dyspnea", "Mild hypotension", "Itching 5/10 breaths",
+    "Pressure left arm, nausea", "Pain in left arm, nausea", "Shoulder ache, dizzy", "Pressure in the arm", "fever up",
+    "Leg swollen, painful, warm", "Leg swollen and tender", "Painful leg, redness", "Knee swollen, warm",
+    "Urticarial rash on face, neck, chest and trunk", "Hives on face and chest", "Rash on chest and arms",
+    "Hives on trunk, nausea", "Itching; queasy", "headache, vomiting", "cough, cough, cough", "Coughing, coughed",
+    "Throat swelling", "Sore throat, hives", "Sore throat, swelling", "Throat tightness", "knee pain, VAS 8",
+    "knee pain, VAS 3 to 8", "Headache not resolved without treatment", "Flushing of face, neck and chest",
+    "cough; cough; coughing",
 )  # fmt: skip
 
 

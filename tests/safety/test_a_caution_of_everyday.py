@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clinic.patients.cautions import is_everyday
-from tests.safety.reacting import decide
-from tests.safety.test_whoever_writes_an_alert_says import AGAIN, amended, closed
+from clinic.patients.models import Alert
+from tests.safety.reacting import decide, newest
+from tests.safety.test_whoever_writes_an_alert_says import amended, closed
 from tests.safety.test_written_since_the_decision import own, stopped
 
 __all__ = ["own"]
@@ -24,6 +25,10 @@ EVERYDAY = (
     "ANAPHYLAXIS to human albumin 2019", "Latex allergy", "swelling after Zorbulin", "HSA: swelling of the lips",
     "bronchospasm on Albutein in 2019", "Human albumin!!", "allergic to aspirin",
     "Hepatitis B vaccinated", "Wife is pregnant", "HARD OF HEARING!", "Deaf / uses a wheelchair",
+    "Interpreter for Turkish needed", "Fear of needles - let her lie down", "Pacemaker", "Port catheter right", "ICD",
+    "Hip replacement left 2018", "Coronary stent 2020", "Similar name: MOULIN, Theo. Read the record number aloud",
+    "Nearly the same name and birth date as another patient: read the record number aloud.", "Stutters",
+    "Prefers to be called Theo", "Twin brother is also a patient here",
 )  # fmt: skip
 MORE = (
     "Urine test this morning: two pink lines", "Husband phones: she has had second thoughts, please don't",
@@ -33,6 +38,8 @@ MORE = (
     "Rash, changed opinion", "Pneumonia", "Fever 2026 again", "Hard of hearing ↑", "Ne donnez rien", "いいえ",
     "Speaks nonsense", "Afraid of the cells", "Collapsed today", "No wheelchair, no cells", "Label differs", "",
     "Swelling of the tongue now", "Interpreter says she does not agree", "Daughter says no", "12 weeks along",
+    "Pacemaker failed", "Port infected", "Stent today", "Let her go", "Called off", "Is called Off the study",
+    "Similar name: bag, leaks", "Similar name: MOULIN, Theo got the bag", "Called Theo, wrong bag",
 )  # fmt: skip
 
 
@@ -56,7 +63,7 @@ def test_what_somebody_else_calls_a_caution_holds_until_a_physician_has_read_it(
     page = ward.browser(who).get(f"/patients/{mine.patient_id}/alerts").text
     assert "Cells wait for a physician" in page
     assert "Check at the bedside" not in ward.browser("nurse").get("/").text
-    assert AGAIN in ward.browser("physician").get("/").text
+    assert "Read the alert" in ward.browser("physician").get("/").text
     ward.give(mine, bag)
     ward.not_given(bag, "A physician decides on eligibility again")
     with ward.later(minutes=5):
@@ -86,6 +93,25 @@ def test_a_physician_who_amends_it_has_read_it_and_nobody_writes_under_that(ward
     amended(ward, "physician2", text="Second thoughts on the phone: talked to her, she agrees", may_go_on="yes")
     assert ward.check(mine, bag).clear
     amended(ward, "nurse2", text="Second thoughts on the phone: talked to her, no longer agreed upon", may_go_on="yes")
+    assert not ward.check(mine, bag).clear
+
+
+def test_a_physician_reads_it_and_cells_go_on_until_somebody_changes_its_words(ward, own):
+    bag, mine = own
+    caution(ward, mine, "Second thoughts on the phone", "nurse2")
+    page = ward.browser("physician").get(f"/patients/{mine.patient_id}/alerts").text
+    alert = newest(ward, Alert)
+    url = f"/alerts/{alert.id}/reading"
+    assert url in page
+    assert url not in ward.browser("nurse").get(f"/patients/{mine.patient_id}/alerts").text
+    assert ward.browser("nurse").get(url).status_code == 403
+    assert ward.fill("physician", url).status_code == 303, ward.refused
+    check = ward.check(mine, bag)
+    assert check.clear, check.reasons
+    assert [line["left"] for line in check.warnings] == ["Second thoughts on the phone"]
+    assert "read it: cells may go on" in ward.browser("nurse").get(f"/patients/{mine.patient_id}/alerts").text
+    assert ward.fill("physician", url).status_code == 422
+    amended(ward, "nurse2", text="Second thoughts: she withdraws", may_go_on="yes")
     assert not ward.check(mine, bag).clear
 
 
@@ -122,5 +148,12 @@ def test_cells_that_run_are_stopped_by_it(ward, own):
     ward.give(mine, bag)
     caution(ward, mine, "Afraid of needles")
     assert not stopped(ward)
+    caution(ward, mine, "Walks the corridor with her drip stand")
+    assert not stopped(ward)
+    today = ward.browser("physician").get("/").text
+    assert "Cells are running, and they go on" in today
+    assert "Walks the corridor" in today
+    caution(ward, mine, "Patient said stop")
+    assert "Patient said stop" in stopped(ward)
     caution(ward, mine, "Bag smells of acetone")
     assert "Bag smells of acetone" in stopped(ward)

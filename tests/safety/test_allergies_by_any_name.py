@@ -54,6 +54,7 @@ STOPPED = [
     ("trypsin", "Plasma-Lyte with TrypLE"),
     ("heparin", "Liquemin 5000"),
     ("DMSO", "CryoStor CS10"),
+    ("cryo-protectant", "CryoStor CS10"),
     ("Collagenase (hives)", "Saline, rest of Liberase"),
     ("gentamycin", "Refobacin 40 mg in saline"),
     ("lidocaine", "Ropivacaine 0.2 %"),

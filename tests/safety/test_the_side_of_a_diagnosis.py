@@ -20,6 +20,12 @@ pytestmark = [pytest.mark.rule(26)]
         ("Gonarthrose links", "right", "left"), ("Gonarthrosis, Kellgren-Lawrence 3", "left", ""),
         ("Gonarthrosis, bilateral", "left", ""), ("Lumbar disc L 4", "right", ""), (None, "left", ""),
         ("Both knees, right worse", "left", "right"), ("Gonarthrosis RIGHT knee", None, ""),
+        ("Gonarthrosis sin.", "right", "left"), ("LK osteoarthritis", "right", "left"),
+        ("linksseitige Gonarthrose", "right", "left"), ("rechtsseitige Gonarthrose", "left", "right"),
+        ("Gonarthrosis rechts; links TEP 2018", "right", ""), ("Gonarthrosis rechts; links TEP 2018", "left", "right"),
+        ("right, previous arthroscopy left knee", "right", ""), ("left knee, not the right", "left", "right"),
+        ("previous arthroscopy left knee", "right", "left"), ("Sinus rhythm, RH positive", "right", ""),
+        ("Dx linked to trauma", "right", ""), ("Gonarthrosis dext.", "left", "right"),
     ],
 )  # fmt: skip
 def test_which_side_a_diagnosis_names(diagnosis, side, other):

@@ -32,7 +32,8 @@ def asked(check):
     "signs",
     [
         DYING, {"spo2": "84"}, {"temperature": "39.5"}, {"temperature": "31"}, {"pulse": "165"}, {"pulse": "39"},
-        {"systolic": "66"}, {"breathing": "42"}, {"breathing": "6"},
+        {"systolic": "66"}, {"breathing": "42"}, {"breathing": "6"}, {"systolic": "221"}, {"diastolic": "131"},
+        {"systolic": "255", "diastolic": "155"},
     ],
 )  # fmt: skip
 def test_nobody_who_is_dying_is_given_cells_on_a_confirmed_figure(ward, own, signs):
@@ -96,6 +97,52 @@ def test_a_confirmed_unusual_figure_is_no_silent_pass(ward, own, signs, label):
     assert ward.given(bag) is not None, ward.refused
 
 
+def test_what_is_measured_again_at_once_has_to_be_usual(ward, own):
+    assert not measured(ward, own, spo2="84").clear
+    with ward.later(minutes=5):
+        check = measured(ward, own, spo2="85")
+        assert [one["rule"] for one in check.reasons] == [57]
+        assert "just before" in check.reasons[0]["because"]
+        assert measured(ward, own, spo2="97").clear, "it was typed wrongly"
+        assert measured(ward, own, pulse="140").clear, "another sign"
+    with ward.later(minutes=20):
+        assert measured(ward, own, spo2="85").clear
+
+
+def test_who_decides_sees_what_stopped_the_start(ward, own):
+    _bag, mine = own
+    form = f"/treatments/{mine.id}/eligibility/new"
+    assert not measured(ward, own, spo2="84", pulse="165").clear
+    with ward.later(minutes=5):
+        today = ward.browser("physician").get("/").text
+        assert "No cells were begun: oxygen saturation 84 %, pulse 165 /min, measured" in today
+        page = ward.browser("physician").get(form).text
+        assert "Oxygen saturation 84 %, measured" in page
+        assert "“Eligible” lets them be begun with it" in page
+        assert "Pulse 165" in page
+        ward.sign("physician", decide(ward, mine))
+        assert "No cells were begun" not in ward.browser("physician").get("/").text
+        assert "Oxygen saturation 84 %" not in ward.browser("physician").get(form).text
+
+
+def test_a_slip_that_was_measured_again_is_nothing_to_decide_on(ward, own):
+    assert not measured(ward, own, spo2="84").clear
+    with ward.later(minutes=5):
+        assert measured(ward, own, spo2="97").clear
+        assert "No cells were begun" not in ward.browser("physician").get("/").text
+
+
+def test_a_decision_covers_what_is_better_than_what_it_saw(ward, own):
+    _bag, mine = own
+    assert not measured(ward, own, spo2="84").clear
+    with ward.later(minutes=5):
+        ward.sign("physician", decide(ward, mine))
+    with ward.later(minutes=10):
+        assert measured(ward, own, spo2="84").clear
+    with ward.later(minutes=12):
+        assert measured(ward, own, spo2="85").clear
+
+
 def test_usual_figures_pass_without_a_word(ward, own):
     check = measured(ward, own)
     assert check.clear
@@ -107,6 +154,7 @@ def test_usual_figures_pass_without_a_word(ward, own):
     [
         ({"pulse": "170", "breathing": "45", "systolic": "70"}, True), ({"pulse": "45"}, False),
         ({"pulse": "230"}, False), ({"systolic": "40"}, False), ({"breathing": "8"}, False), ({"spo2": "80"}, False),
+        ({"systolic": "190"}, False),
     ],
 )  # fmt: skip
 def test_a_child_has_wider_limits_but_has_some(ward, own, signs, clear):
