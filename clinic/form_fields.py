@@ -64,7 +64,6 @@ class FactField(wtforms.Field):
     flags: Any
     data: Any
     errors: Any
-
     other_than = ""  # another box: whoever is chosen there is not offered here
 
     def __init__(
