@@ -217,7 +217,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     )
     told(verdict, bedside, product, at)
     for said in beside(bedside.records, product):
-        verdict.warn("Other container of this run", 40, said, "limit of its protocol")
+        verdict.warn("Related results and comments", 40, said, "within limits, answered")
     if bedside.given is not None:
         verdict.fault(
             "Not given yet",
