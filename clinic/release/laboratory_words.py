@@ -39,6 +39,7 @@ _HARMLESS = """
     replicate replicates singly twice single pooled pool report reports reported certificate coa attached letter
     electronic lims printed page dated date result results interim preliminary jan feb mar apr may jun jul aug sep
     sept oct nov dec january february march april june july august september october november december monday
+    again reread checked
     tuesday wednesday thursday friday saturday sunday automatisierte kultur mikroskopie probe nach und der die
     das last first second fx
 """
