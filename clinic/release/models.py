@@ -32,7 +32,7 @@ from clinic.release.points import (
     workings_of,
 )
 from clinic.release.results import QCResult
-from clinic.release.who_decides import not_again, not_by
+from clinic.release.who_decides import answered, not_again, not_by
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -378,6 +378,7 @@ def decide(
             done = "rejected" if against.decision == "reject" else "held"
             said = f"Reason: required, because {what} was {done} before"
             raise RuleBroken(Problem(said, "reason", rule=45))
+        answered(standing_decision(records, product), facts.get("reason"))
         near = beside(records, product)
         if near and not facts.get("reason"):
             said = f"Reason: required, because of {'; '.join(near)}. These are the same cells, or share theirs"

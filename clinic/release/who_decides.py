@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from clinic.errors import RuleBroken
+from clinic.access import Role
+from clinic.errors import Problem, RuleBroken
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.release.evidence import shared_against
@@ -31,6 +32,14 @@ def not_by(records: CourseRecords, product: Product, by: User) -> None:
     """Refuse a decision by who processed, tested or corrected the container."""
     if by.is_among(hands_on(records, product)):
         raise RuleBroken(TESTER, rule=45)
+
+
+def answered(held: Any, reason: str | None) -> None:
+    """Refuse to end a hold by who treats or makes the cells without a word of what became of it (rule 50)."""
+    if held is None or reason or held.decision != "hold" or held.recorded_by.role is Role.QUALITY:
+        return
+    said = f"Reason: required. {held.done_by} put it on hold: “{held.reason}”. Say what became of it"
+    raise RuleBroken(Problem(said, "reason", rule=50))
 
 
 def not_again(records: CourseRecords, product: Product, by: User, against: Record | None) -> None:

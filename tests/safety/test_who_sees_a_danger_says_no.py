@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic.release.models import Release
+from tests.factories import PASSWORD
 from tests.safety.test_a_no_to_one_bag import bags
 
 __all__ = ["bags"]
@@ -47,7 +48,11 @@ def test_only_quality_ends_a_hold(ward, bags):
     ward.fill("nurse", f"/products/{bag.id}/hold", reason="the bag leaks")
     for who in ("nurse", "physician", "technologist", "director"):
         assert ward.browser(who).post(f"/products/{bag.id}/release", data={"decision": "conforms"}).status_code == 403
-    ward.release(bag)
+    assert ward.decide(bag, "conforms").status_code == 422, "a word of what became of it"
+    ward.said_no("the bag leaks")
+    answer = ward.decide(bag, "conforms", reason="Dry after wiping, weighed: nothing was lost")
+    assert answer.status_code == 303, ward.refused
+    ward.fill("quality", answer.location, password=PASSWORD)
     ward.give(mine, bag)
     assert ward.given(bag) is not None, ward.refused
 
