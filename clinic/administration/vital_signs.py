@@ -172,7 +172,7 @@ def _just_before(records: CourseRecords, signs: VitalSigns) -> list[VitalSigns]:
         for one in records.of(VitalSigns)
         if one is not signs and one.check_id is not None and one.performed_at is not None and taken is not None
         if taken - REFUSED_FOR <= one.performed_at <= taken
-        if (one.performed_at, one.recorded_at) <= (taken, signs.recorded_at)
+        if one.performed_at < taken or signs.recorded_at is None or one.recorded_at <= signs.recorded_at
     ]
 
 

@@ -233,9 +233,10 @@ class Hands:
         facts = {"reason": "the bag leaks" if leaks else "for the next step", "handed_to": "Nadia Rask"}
         if act["kind"] in {"received", "returned", "issued"}:
             facts |= {"intact": act["intact"], "temperature": Decimal(20)}
-        return custody.move(
-            self.row("bags", act["bag"]), kind=act["kind"], by=by, at=clock.now(), place="Bench 1", **facts
-        )
+        bag = self.row("bags", act["bag"])
+        if act["kind"] == "stored" and bag.thawed_at is not None:
+            facts |= {"temperature": Decimal(4)}
+        return custody.move(bag, kind=act["kind"], by=by, at=clock.now(), place="Bench 1", **facts)
 
     def _run(self, act: dict[str, Any], by: User) -> Any:
         """Make bags of others, in their course or for the bank; ``late``: containers are recorded before the steps."""
