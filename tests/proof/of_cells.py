@@ -60,11 +60,10 @@ def _other(dice: Random, test: str) -> dict[str, Any]:
 
 
 def own_test(dice: Random, name: str) -> list[Act]:
-    """Quality staff test a bag, badly, and may hold it, not release it; then others decide, by exception."""
+    """Quality staff test a bag, badly, and may not release it; then others decide, by exception."""
     bag = dice.choice(["a1", "p1", "o1"])
-    kinds = [("quality2", "hold"), ("quality", "exceptional")]
+    kinds = [("quality2", "exceptional"), ("quality", "exceptional")]
     acts: list[Act] = [result(f"{name}.v", bag, "viability", Decimal(60), None, False, by="quality2")]
-    acts.append({"do": "decide", "name": f"{name}.own", "bag": bag, "kind": "exceptional", "by": "quality2"})
     acts += [{"do": "decide", "name": f"{name}.{by}", "bag": bag, "kind": kind, "by": by} for by, kind in kinds]
     return acts + [sign("decisions", f"{name}.quality", who) for who in ("quality", "director", "physician")]
 
