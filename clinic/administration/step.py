@@ -18,8 +18,8 @@ from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.administration.running_gate import begun, faults
-from clinic.administration.stopped_starts import decide_on_them, ends
-from clinic.administration.vital_signs import VitalSigns
+from clinic.administration.stopped_starts import decide_on_them
+from clinic.administration.vital_signs import KNOWN_FOR, VitalSigns
 from clinic.processing.step import donors_usable
 from clinic.products.limits import COLD_UNKNOWN, cold_unknown
 from clinic.products.models import Product
@@ -255,7 +255,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     for check in records.of(BedsideCheck):
         if check.performed_at is not None:
             yield check.performed_at + CHECK_HOLDS
-    yield from ends(records)
+    refused = (one.performed_at for one in records.of(VitalSigns) if one.check_id is not None)
+    yield from (measured + KNOWN_FOR for measured in refused if measured is not None)
     for given in given_in(records):
         yield from monitored(given)
     if counted := [given for given in given_in(records) if given.counts]:

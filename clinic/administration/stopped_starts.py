@@ -14,7 +14,6 @@ from clinic.protocols.catalogues import within
 from clinic.steps import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from clinic.course_records import CourseRecords
@@ -51,15 +50,6 @@ def decide_on_them(records: CourseRecords, at: datetime) -> list[Action]:
     to = ("eligibility.new", {"treatment_id": records.course.id})
     title = "Decide on the eligibility again"
     return [Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True)]
-
-
-def ends(records: CourseRecords) -> Iterable[datetime]:
-    """Return when such vital signs are a day old."""
-    return [
-        one.performed_at + KNOWN_FOR
-        for one in records.of(VitalSigns)
-        if one.check_id is not None and one.performed_at is not None
-    ]
 
 
 Eligibility.stopped_starts.append(stopping)

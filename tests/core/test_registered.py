@@ -9,6 +9,7 @@ import pytest
 from clinic import record_pages
 from clinic.accounts import views as accounts
 from clinic.administration.models import Administration
+from clinic.eligibility.models import Eligibility
 from clinic.inventory import thawing
 from clinic.pathway import projection
 from clinic.patients.banner import CELLS_RUNNING
@@ -31,6 +32,7 @@ from clinic.release.kin import RUNNING, SPEAKS
         (Product.begun_by, ["harvest", "processing"]),
         (Administration.past_reactions, ["followup"]),
         (Administration.when_started, ["downtime", "followup"]),
+        (Eligibility.stopped_starts, ["administration"]),
         (thawing.KNOWN_AGAINST, ["administration"]),
         (movements.ASKED_OF_A_THAW, ["administration"]),
         (projection.MOVED, ["downtime"]),
