@@ -31,8 +31,8 @@ AT_ONCE = {
 HELD = "The product is on hold from now on. Quality decides on it."
 """What the page says to who put a product on hold."""
 HOLDING = (
-    "The hold counts as soon as it is saved, without a signature. Unless the reason is of this container alone, it "
-    "counts for what shares its cells. Only quality ends it, with a new decision."
+    "The hold counts as soon as it is saved, without a signature. It also holds the containers that share these cells, "
+    "unless the reason is about this container alone. Only quality can end it, with a new decision."
 )
 WORDS = ("reason", "benefit_risk", "follow_up_plan")
 """Texts of a decision in somebody's own words."""
